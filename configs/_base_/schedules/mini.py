@@ -1,0 +1,20 @@
+# 1,000 iterations of batch 8, AdamW, one cycle.
+max_iters = 1000
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, betas=(0.9, 0.999)),
+    paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys={
+        'query_embed': dict(decay_mult=0.0),
+        'query_feat': dict(decay_mult=0.0),
+        'level_embed': dict(decay_mult=0.0),
+    }),
+    clip_grad=dict(max_norm=1.0, norm_type=2))
+param_scheduler = [
+    dict(
+        type='OneCycleLR',
+        eta_max=1e-3,
+        total_steps=max_iters,
+        pct_start=0.1,
+        by_epoch=False)
+]

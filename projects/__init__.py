@@ -1,0 +1,1 @@
+"""The paper's models as MMDetection components, one package a project."""

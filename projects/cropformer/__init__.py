@@ -1,0 +1,20 @@
+"""CropFormer, entity segmentation from a full view and its corner crops (paper 4.1)."""
+
+import workbench.engine  # noqa: F401  (mmcv stand-in must be there before MMDetection is imported)
+
+from projects.cropformer.corner_crop import CornerCropViews, PackViews
+from projects.cropformer.cropformer import MultiViewSegmentor
+from projects.cropformer.cropformer_head import CropFormerHead
+from projects.cropformer.multi_view_head import MultiViewHead
+from projects.cropformer.view_association import ViewAssociation
+from projects.cropformer.view_preprocessor import ViewPreprocessor
+
+__all__ = [
+    "CornerCropViews",
+    "CropFormerHead",
+    "MultiViewHead",
+    "MultiViewSegmentor",
+    "PackViews",
+    "ViewAssociation",
+    "ViewPreprocessor",
+]

@@ -1,0 +1,333 @@
+"""Mask2Former's decoder over one or several views of an image.
+
+Letters: B images, T views of each, N queries, G entities, C embedding width, (h, w) size of a
+feature map, L = h w. With T = 1 this is MMDetection's Mask2Former, number for number.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmcv.ops import point_sample
+from mmdet.models.dense_heads import Mask2FormerHead
+from mmdet.models.dense_heads.mask2former_head import get_uncertain_point_coords_with_randomness
+from mmdet.registry import MODELS
+from mmdet.utils import reduce_mean
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from projects.cropformer.view_encoding import sine_view_encoding
+
+Losses = dict[str, Tensor]
+
+
+class PixelFeatures(NamedTuple):
+    """What the pixel decoder says about the views of a batch.
+
+    Attributes:
+        mask_features: (B, T, C, h, w) stride-4 features that queries are compared with.
+        memories: Per level, coarse to fine, (B, T, L, C): what queries attend to.
+        positions: Per level (B, T, L, C) sine position of each pixel.
+        sizes: Per level (h, w).
+    """
+
+    mask_features: Tensor
+    memories: list[Tensor]
+    positions: list[Tensor]
+    sizes: list[tuple[int, int]]
+
+    def each_view_alone(self) -> PixelFeatures:
+        """Return the same features with every view as an image of its own: (B T, 1, ...)."""
+        return PixelFeatures(
+            self.mask_features.flatten(0, 1)[:, None],
+            [memory.flatten(0, 1)[:, None] for memory in self.memories],
+            [position.flatten(0, 1)[:, None] for position in self.positions],
+            self.sizes,
+        )
+
+
+class Decoded(NamedTuple):
+    """Output of a decoder pass, one entry a layer, the undecoded queries first.
+
+    Attributes:
+        class_logits: Each (B, N, 2): entity, no entity.
+        mask_logits: Each (B, N, T, h, w).
+        queries: (B, N, C) after the last layer, before the norm of the prediction head.
+    """
+
+    class_logits: list[Tensor]
+    mask_logits: list[Tensor]
+    queries: Tensor
+
+
+@MODELS.register_module()
+class MultiViewHead(Mask2FormerHead):
+    """Queries decoded over all views of an image together.
+
+    One query stands for one entity in all views. With learned queries and several views it is the
+    video-level Mask2Former (arXiv 2112.10764) on views instead of frames, "V-Mask2Former" of Table
+    VI; with one view it is Mask2Former.
+
+    Args:
+        view_encoding: How views are told apart, see :func:`sine_view_encoding`.
+        kwargs: Arguments of MMDetection's ``Mask2FormerHead``.
+
+    Raises:
+        TypeError: An argument that neither class knows (the base class would swallow it).
+    """
+
+    def __init__(self, view_encoding: str = "index", **kwargs: Any) -> None:
+        unknown = set(kwargs) - set(inspect.signature(Mask2FormerHead.__init__).parameters)
+        if unknown:
+            raise TypeError(f"{type(self).__name__}: unknown argument {', '.join(sorted(unknown))}")
+        super().__init__(**kwargs)
+        self.view_encoding = view_encoding
+
+    def pixel_features(self, features: list[Tensor], num_views: int) -> PixelFeatures:
+        """Run the pixel decoder on all views at once.
+
+        Args:
+            features: Backbone maps, fine to coarse, each (B T, c, h, w).
+            num_views: T.
+        """
+        mask_features, maps = self.pixel_decoder(features)
+        memories, positions, sizes = [], [], []
+        for level in range(self.num_transformer_feat_level):
+            memory = self.decoder_input_projs[level](maps[level]).flatten(2).transpose(1, 2)
+            memory = memory + self.level_embed.weight[level]
+            unpadded = memory.new_zeros((len(memory), *maps[level].shape[-2:]), dtype=torch.bool)
+            position = self.decoder_positional_encoding(unpadded).flatten(2).transpose(1, 2)
+            memories.append(memory.unflatten(0, (-1, num_views)))
+            positions.append(position.unflatten(0, (-1, num_views)))
+            sizes.append(tuple(maps[level].shape[-2:]))
+        return PixelFeatures(
+            mask_features.unflatten(0, (-1, num_views)), memories, positions, sizes
+        )
+
+    def learned_queries(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Return learned query features and positions, each (B, N, C)."""
+        return (
+            self.query_feat.weight.expand(batch_size, -1, -1),
+            self.query_embed.weight.expand(batch_size, -1, -1),
+        )
+
+    def decode(self, queries: Tensor, query_positions: Tensor, pixels: PixelFeatures) -> Decoded:
+        """Refine queries on the pixels of all views, layer by layer (Eq. 2 and 5).
+
+        Args:
+            queries: (B, N, C).
+            query_positions: (B, N, C).
+            pixels: Features of T views.
+        """
+        num_views = pixels.mask_features.shape[1]
+        view_codes = sine_view_encoding(
+            num_views, self.decoder_embed_dims, self.view_encoding, queries.device
+        )
+        if num_views == 1:
+            view_codes = torch.zeros_like(view_codes)
+        keys = [memory.flatten(1, 2) for memory in pixels.memories]
+        key_positions = [
+            (position + view_codes[:, None]).flatten(1, 2) for position in pixels.positions
+        ]
+        class_logits, mask_logits, blocked = self.predict_from_queries(
+            queries, pixels.mask_features, pixels.sizes[0]
+        )
+        all_classes, all_masks = [class_logits], [mask_logits]
+        for index, layer in enumerate(self.transformer_decoder.layers):
+            level = index % self.num_transformer_feat_level
+            queries = layer(
+                query=queries,
+                key=keys[level],
+                value=keys[level],
+                query_pos=query_positions,
+                key_pos=key_positions[level],
+                cross_attn_mask=blocked,
+            )
+            class_logits, mask_logits, blocked = self.predict_from_queries(
+                queries,
+                pixels.mask_features,
+                pixels.sizes[(index + 1) % self.num_transformer_feat_level],
+            )
+            all_classes.append(class_logits)
+            all_masks.append(mask_logits)
+        return Decoded(all_classes, all_masks, queries)
+
+    def predict_from_queries(
+        self, queries: Tensor, mask_features: Tensor, attention_size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict entityness and masks (Eq. 3, 6) and the attention mask of the next layer.
+
+        Args:
+            queries: (B, N, C).
+            mask_features: (B, T, C, h, w).
+            attention_size: (height, width) of the level that is attended to next.
+
+        Returns:
+            Class logits (B, N, 2), mask logits (B, N, T, h, w), and bool (B heads, N, T L) that is
+            true where a query must not look; a query with no pixel of its own may look anywhere.
+        """
+        normed = self.transformer_decoder.post_norm(queries)
+        mask_logits = torch.einsum(
+            "bnc,btchw->bnthw", self.mask_embed(normed), mask_features
+        )
+        resized = F.interpolate(
+            mask_logits.detach().flatten(0, 1), attention_size, mode="bilinear", align_corners=False
+        )
+        blocked = resized.unflatten(0, mask_logits.shape[:2]).flatten(2) < 0
+        blocked &= ~blocked.all(-1, keepdim=True)
+        return (
+            self.cls_embed(normed),
+            mask_logits,
+            blocked.repeat_interleave(self.num_heads, dim=0),
+        )
+
+    def forward(self, features: list[Tensor], num_views: int) -> Decoded:
+        """Decode learned queries over all views of each image together."""
+        pixels = self.pixel_features(features, num_views)
+        return self.decode(*self.learned_queries(len(pixels.mask_features)), pixels)
+
+    def loss(self, features: list[Tensor], entities: list[InstanceData]) -> Losses:
+        """Return the losses of a batch.
+
+        Args:
+            features: Backbone maps, each (B T, c, h, w).
+            entities: Per image ``labels`` (G,) of zeros and ``masks`` (G, T, H, W) bool.
+        """
+        return self.set_losses(self(features, entities[0].masks.shape[1]), entities)
+
+    def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
+        """Return class logits (B, N, 2) and mask logits (B, N, T, h, w) of the last layer."""
+        decoded = self(features, num_views)
+        return decoded.class_logits[-1], decoded.mask_logits[-1]
+
+    def set_losses(self, decoded: Decoded, entities: list[InstanceData]) -> Losses:
+        """Match queries to entities in every layer and return the losses of Eq. 7 for one level."""
+        metas: list[dict[str, Any]] = [{} for _ in entities]
+        losses: Losses = self.loss_by_feat(
+            decoded.class_logits, decoded.mask_logits, entities, metas
+        )
+        return losses
+
+    @torch.no_grad()
+    def match(self, decoded: Decoded, entities: list[InstanceData]) -> list[tuple[Tensor, Tensor]]:
+        """Return, per image, matched query indices and their entities' indices in the last layer."""
+        matches = []
+        for scores, masks, item in zip(
+            decoded.class_logits[-1], decoded.mask_logits[-1], entities, strict=True
+        ):
+            sampled = self._get_targets_single(scores, masks, item, {})[-1]
+            matches.append((sampled.pos_inds, sampled.pos_assigned_gt_inds))
+        return matches
+
+    def _get_targets_single(
+        self,
+        cls_score: Tensor,
+        mask_pred: Tensor,
+        gt_instances: InstanceData,
+        img_meta: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        """Match the queries of one image to its entities, one query for all views of an entity.
+
+        The same random points are sampled in every view, and costs are taken over all of them
+        (source: Mask2Former's video matcher, facebookresearch/Mask2Former 9b0651c).
+
+        Args:
+            cls_score: (N, 2) logits.
+            mask_pred: (N, T, h, w) logits.
+            gt_instances: ``labels`` (G,) and ``masks`` (G, T, H, W).
+            img_meta: Not used.
+        """
+        points = torch.rand((1, self.num_points, 2), device=cls_score.device)
+        matched = self.assigner.assign(
+            pred_instances=InstanceData(scores=cls_score, masks=_at_points(mask_pred, points)),
+            gt_instances=InstanceData(
+                labels=gt_instances.labels, masks=_at_points(gt_instances.masks, points)
+            ),
+            img_meta=img_meta,
+        )
+        sampled = self.sampler.sample(
+            assign_result=matched,
+            pred_instances=InstanceData(scores=cls_score, masks=mask_pred),
+            gt_instances=gt_instances,
+        )
+        positive = sampled.pos_inds
+        labels = gt_instances.labels.new_full((self.num_queries,), self.num_classes)
+        labels[positive] = gt_instances.labels[sampled.pos_assigned_gt_inds]
+        label_weights = cls_score.new_ones(self.num_queries)
+        mask_weights = cls_score.new_zeros(self.num_queries)
+        mask_weights[positive] = 1.0
+        mask_targets = gt_instances.masks[sampled.pos_assigned_gt_inds]
+        return (
+            labels,
+            label_weights,
+            mask_targets,
+            mask_weights,
+            positive,
+            sampled.neg_inds,
+            sampled,
+        )
+
+    def _loss_by_feat_single(
+        self,
+        cls_scores: Tensor,
+        mask_preds: Tensor,
+        batch_gt_instances: list[InstanceData],
+        batch_img_metas: list[dict[str, Any]],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return classification, mask and dice loss of one layer.
+
+        The masks of an entity in T views count as T masks, normalised by the number of entities,
+        so that an entity absent from a view is a target of zeros there (source: qqlu/Entity
+        d67e36f, ``criterion_view.py``).
+
+        Args:
+            cls_scores: (B, N, 2) logits.
+            mask_preds: (B, N, T, h, w) logits.
+            batch_gt_instances: Entities per image.
+            batch_img_metas: One per image.
+        """
+        labels, _, mask_targets, mask_weights, num_matched = self.get_targets(
+            list(cls_scores), list(mask_preds), batch_gt_instances, batch_img_metas
+        )[:5]
+        all_labels = torch.cat(labels)
+        class_weight = cls_scores.new_tensor(self.class_weight)
+        loss_cls = self.loss_cls(
+            cls_scores.flatten(0, 1),
+            all_labels,
+            cls_scores.new_ones(len(all_labels)),
+            avg_factor=class_weight[all_labels].sum(),
+        )
+        predicted = mask_preds[torch.stack(mask_weights) > 0].flatten(0, 1)[:, None]
+        wanted = torch.cat(mask_targets).flatten(0, 1)[:, None]
+        if len(wanted) == 0:
+            nothing = mask_preds.sum() * 0.0
+            return loss_cls, nothing, nothing
+        num_masks = max(reduce_mean(cls_scores.new_tensor([num_matched])), 1)
+        with torch.no_grad():
+            points = get_uncertain_point_coords_with_randomness(
+                predicted,
+                None,
+                self.num_points,
+                self.oversample_ratio,
+                self.importance_sample_ratio,
+            )
+            point_targets = point_sample(wanted.float(), points).squeeze(1)
+        point_logits = point_sample(predicted, points).squeeze(1)
+        loss_dice = self.loss_dice(point_logits, point_targets, avg_factor=num_masks)
+        loss_mask = self.loss_mask(
+            point_logits.flatten(),
+            point_targets.flatten(),
+            avg_factor=num_masks * self.num_points,
+        )
+        return loss_cls, loss_mask, loss_dice
+
+
+def _at_points(masks: Tensor, points: Tensor) -> Tensor:
+    """Sample masks (K, T, h, w) at points (1, P, 2) in 0-1, the same for all: (K, T P)."""
+    if len(masks) == 0:
+        return masks.new_zeros((0, masks.shape[1] * points.shape[1]), dtype=torch.float)
+    sampled = point_sample(masks.flatten(0, 1)[None].float(), points)
+    return sampled.view(len(masks), -1)

@@ -1,0 +1,44 @@
+"""Stands for every stage in test_reruns.py: writes a stage's outputs from its inputs, fast."""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+stage, key = Path(__file__).stem, sys.argv[-1]
+params = yaml.safe_load(Path("params.yaml").read_text())
+scale = params["scale"]
+artifacts = Path("artifacts") / scale
+
+
+def write(path: Path, *inputs: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = [each.read_text() if isinstance(each, Path) else json.dumps(each) for each in inputs]
+    path.write_text("\n".join(texts))
+
+
+if stage == "prep":
+    write(artifacts / "data" / key / "manifest.json", key)
+elif stage == "resolve":
+    item = params["train"][key]
+    source = Path(f"configs/{scale}/{item['config']}.py").read_text().splitlines()
+    source = [line for line in source if not line.startswith("#")]
+    write(artifacts / "configs" / f"{key}.py", source, item["dataset"], item["overrides"])
+elif stage == "train":
+    config = artifacts / "configs" / f"{key}.py"
+    write(artifacts / "checkpoints" / key / "train.json", config, params["train"][key]["seeds"])
+elif stage == "segment":
+    item = params["segment"][key]
+    checkpoint = artifacts / "checkpoints" / item["checkpoint"] / "train.json"
+    write(artifacts / "entities" / key / "segment.json", checkpoint, item)
+elif stage == "evaluate":
+    item = params["evaluate"][key]
+    entities = artifacts / "entities" / item["entities"] / "segment.json"
+    write(artifacts / "scores" / item["table"] / f"{item['row']}.json", entities, key)
+elif stage == "table":
+    scores = sorted((artifacts / "scores" / key).glob("*.json"))
+    for suffix in ("md", "json"):
+        write(Path(f"reports/{scale}/tables/{key}.{suffix}"), *scores)
+elif stage == "headline":
+    write(Path(f"reports/{scale}/headline.md"), Path(f"reports/{scale}/tables/VI.json"))

@@ -1,0 +1,188 @@
+"""dvc.yaml, params.yaml, the code and workbench/paths.py tell one story."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workbench.paths import Layout
+
+ROOT = Path(__file__).parents[2]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+LAYOUT = Layout(PARAMS["scale"])
+# Modules whose text changes no result: errors, paths, writing files, tracking, a stage's shell.
+PLUMBING = ("errors", "files", "paths", "params", "stages/cli", "stages/__init__", "tracking/")
+
+
+def body(stage: str) -> dict:
+    return STAGES[stage].get("do", STAGES[stage])
+
+
+def fill(text: str, key: str, item) -> str:
+    def value(match: re.Match) -> str:
+        name = match[1]
+        if name == "scale":
+            return PARAMS["scale"]
+        if name == "key":
+            return key
+        return str(item if name == "item" else item[name.removeprefix("item.")])
+
+    return re.sub(r"\$\{([^}]+)\}", value, text)
+
+
+def paths(stage: str, field: str) -> set[str]:
+    """Return a stage's paths with templates left as they are."""
+    entries = body(stage).get(field, [])
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def filled(stage: str, field: str, key: str, item) -> set[str]:
+    return {fill(path, key, item) for path in paths(stage, field)}
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_command_names_a_module_that_is_a_dependency(stage):
+    module = body(stage)["cmd"].split()[2]
+    assert importlib.util.find_spec(module), module
+    assert module.replace(".", "/") + ".py" in paths(stage, "deps")
+
+
+def test_params_hold_one_map_a_stage():
+    maps = {stage: definition.get("foreach") for stage, definition in STAGES.items()}
+    assert maps == {
+        "prep": "${prep}",
+        "own_data": "${own_data}",
+        "resolve": "${train}",
+        "train": "${train}",
+        "segment": "${segment}",
+        "evaluate": "${evaluate}",
+        "table": "${tables}",
+        "headline": None,
+    }
+
+
+def test_upstream_keys_exist():
+    datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
+    for name in ("train", "segment", "evaluate"):
+        assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
+    for item in PARAMS["segment"].values():
+        assert item["project"] == PARAMS["train"][item["checkpoint"]]["project"]
+    for key, item in PARAMS["evaluate"].items():
+        assert key == f"{item['table']}__{item['row']}"
+        assert item["entities"] in PARAMS["segment"]
+        assert item["split"] == PARAMS["segment"][item["entities"]]["split"]
+        assert item["dataset"] == PARAMS["segment"][item["entities"]]["dataset"]
+    assert {item["table"] for item in PARAMS["evaluate"].values()} == set(PARAMS["tables"])
+
+
+def test_fields_are_those_the_stages_read():
+    fields = {
+        "train": {"config", "project", "dataset", "seeds", "overrides"},
+        "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
+        "evaluate": {"table", "row", "entities", "dataset", "split"},
+    }
+    for name, expected in fields.items():
+        for key, item in PARAMS[name].items():
+            assert set(item) == expected, f"{name}.{key}"
+
+
+def test_paths_are_those_of_the_layout():
+    for key in PARAMS["prep"]:
+        assert filled("prep", "outs", key, {}) == {str(LAYOUT.manifest(key).parent)}
+        assert filled("own_data", "outs", key, {}) == {str(LAYOUT.manifest(key).parent)}
+    for key, item in PARAMS["train"].items():
+        resolved, data = str(LAYOUT.resolved_config(key)), LAYOUT.manifest(item["dataset"]).parent
+        assert filled("resolve", "outs", key, item) == {resolved}
+        assert str(LAYOUT.source_config(item["config"])) in filled("resolve", "deps", key, item)
+        assert filled("train", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
+        assert {resolved, str(data)} <= filled("train", "deps", key, item)
+    for key, item in PARAMS["segment"].items():
+        data = LAYOUT.manifest(item["dataset"]).parent
+        needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
+        assert needed <= filled("segment", "deps", key, item)
+        assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}
+    for key, item in PARAMS["evaluate"].items():
+        needed = {str(LAYOUT.entities(item["entities"])), str(LAYOUT.manifest(item["dataset"]))}
+        assert needed <= filled("evaluate", "deps", key, item)
+        score = LAYOUT.score(item["table"], item["row"])
+        assert filled("evaluate", "outs", key, item) == {str(score)}
+    for table in PARAMS["tables"]:
+        written = {str(LAYOUT.table(table, suffix)) for suffix in ("md", "json")}
+        assert filled("table", "outs", "", table) == written
+        folder = LAYOUT.score(table, "any").parent
+        assert str(folder) in filled("table", "deps", "", table)
+
+
+def test_what_is_in_git_or_cheap_is_not_cached():
+    for stage in ("evaluate", "table", "headline"):
+        for out in body(stage)["outs"]:
+            assert next(iter(out.values())) == {"cache": False}, stage
+
+
+@pytest.mark.parametrize("key", sorted(PARAMS["train"]))
+def test_configs_of_every_scale_are_there(key):
+    for scale in ("mini", "smoke", "paper"):
+        path = ROOT / Layout(scale).source_config(PARAMS["train"][key]["config"])
+        assert path.is_file(), path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("scale", ["mini", "smoke", "paper"])
+def test_built_in_data_sets_are_described_at_every_scale(scale):
+    worlds = yaml.safe_load((ROOT / "configs" / scale / "worlds.yaml").read_text())
+    assert set(PARAMS["prep"]) <= set(worlds)
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_imported_code_is_a_dependency(stage):
+    """What the listed code imports is listed too: no edit of it goes unseen."""
+    declared = {path for path in paths(stage, "deps") if "$" not in path}
+    code = [file for path in declared for file in python_files(path)]
+    exempt = ("projects/__init__", *(f"workbench/{name}" for name in (*PLUMBING, "__init__")))
+    if stage == "own_data":
+        exempt += ("workbench/datasets/",)  # its manifest is made by prep.py alone
+    if stage == "train":  # validation on the way: the weights do not depend on it
+        exempt += ("workbench/metrics/", "workbench/segmentation/")
+    if stage == "segment":
+        exempt += ("workbench/metrics/",)  # the engine's validation, unused here
+    for path in sorted(imported(code)):
+        text = path.as_posix()
+        covered = text in declared or any(text.startswith(f"{folder}/") for folder in declared)
+        assert covered or text.startswith(exempt), f"{stage} uses {text}: no dependency in dvc.yaml"
+
+
+def python_files(path: str) -> list[Path]:
+    if path.endswith(".py"):
+        return [Path(path)]
+    return [file.relative_to(ROOT) for file in (ROOT / path).rglob("*.py") if "configs" not in path]
+
+
+def imported(start: list[Path]) -> set[Path]:
+    """Return the project's files that some files import, directly or not, anywhere in them."""
+    seen, waiting = set(), list(start)
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += [file for name in names(path) for file in files(name)]
+    return seen
+
+
+def names(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.startswith(("workbench.", "projects."))}
+
+
+def files(name: str) -> list[Path]:
+    parts = name.split(".")
+    prefixes = [Path(*parts[: end + 1]) for end in range(len(parts))]
+    candidates = [each for p in prefixes for each in (p.with_suffix(".py"), p / "__init__.py")]
+    return [path for path in candidates if (ROOT / path).is_file()]

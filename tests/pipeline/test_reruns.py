@@ -1,0 +1,170 @@
+"""What a change makes DVC run again: the real dvc.yaml and params.yaml with stages that only copy.
+
+One project is made once; each test changes one thing and restores it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workbench.planning import plan
+
+ROOT = Path(__file__).parents[2]
+STAGES = ("prep", "resolve", "train", "segment", "evaluate", "table", "headline")
+pytestmark = pytest.mark.slow
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def ran(folder: Path, target: str = "headline") -> set[str]:
+    """Reproduce a target and return the stages that were run."""
+    return set(re.findall(r"Running stage '([^']+)'", dvc(folder, "repro", target)))
+
+
+def rows(*names: str) -> set[str]:
+    return {f"evaluate@VI__{name}" for name in names} | {"table@VI", "headline"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """The project with stub stages, reproduced once."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+        shutil.copy2(ROOT / name, folder)
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    code = ["engine", "datasets", "metrics", "reporting", "segmentation"]
+    needed = [f"workbench/{name}/__init__.py" for name in code]
+    needed += ["workbench/photos.py", "configs/_base_/base.py", "projects/cropformer/__init__.py"]
+    needed += ["projects/baselines/__init__.py", "reports/tables/VI.yaml"]
+    needed += [f"configs/mini/{item['config']}.py" for item in params["train"].values()]
+    for name in needed:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"# {name}\n")
+    worlds = {name: {"seed": 0} for name in params["prep"]}
+    (folder / "configs/mini/worlds.yaml").write_text(yaml.safe_dump(worlds))
+    for stage in STAGES:
+        target = folder / "workbench" / "stages" / f"{stage}.py"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(Path(__file__).with_name("stub_stage.py"), target)
+    first = ran(folder)
+    assert {"prep@entityseg", "train@cropformer", "table@VI", "headline"} <= first
+    assert "prep@coco" not in first, "Table VI needs no COCO"
+    return folder
+
+
+@pytest.fixture
+def change(project):
+    """Return a function that edits a file for the time of one test."""
+    before: dict[Path, str] = {}
+
+    def edit(name: str, edited) -> None:
+        path = project / name
+        before.setdefault(path, path.read_text())
+        path.write_text(edited(path.read_text()))
+
+    yield edit
+    for path, text in before.items():
+        path.write_text(text)
+    ran(project)
+
+
+def edit_params(**new):
+    """Return an edit of params.yaml that sets ``train.cropformer.<field>`` and the like."""
+
+    def edited(text: str) -> str:
+        params = yaml.safe_load(text)
+        for dotted, value in new.items():
+            stage, key, field = dotted.split("__")
+            params[stage][key.replace("_", "-")][field] = value
+        return yaml.safe_dump(params)
+
+    return edited
+
+
+def test_nothing_changed_runs_nothing(project):
+    assert ran(project) == set()
+    os.utime(project / "params.yaml")
+    assert ran(project) == set()
+
+
+def test_parameters_of_one_run(project, change):
+    change("params.yaml", edit_params(train__vita__seeds=[0, 1]))
+    assert ran(project) == {"train@vita", "segment@vita"} | rows("vita")
+
+
+def test_a_run_behind_two_rows(project, change):
+    change("params.yaml", edit_params(train__cropformer__overrides={"lr": 1}))
+    assert ran(project) == {
+        "resolve@cropformer",
+        "train@cropformer",
+        "segment@cropformer",
+        "segment@cropformer-crops",
+    } | rows("cropformer", "cropformer-crops")
+
+
+def test_config_of_one_row(project, change):
+    change("configs/mini/baselines/vita.py", lambda text: text + "x = 1\n")
+    expected = {"resolve@vita", "train@vita", "segment@vita"} | rows("vita")
+    assert ran(project) == expected
+
+
+def test_config_that_resolves_to_the_same(project, change):
+    change("configs/mini/baselines/vita.py", lambda text: text + "# a remark\n")
+    assert ran(project) == {"resolve@vita"}
+
+
+def test_code_of_one_project(project, change):
+    change("projects/baselines/__init__.py", lambda text: text + "x = 1\n")
+    runs = ("vita", "v-mask2former")
+    assert ran(project) == {f"{stage}@{run}" for stage in ("train", "segment") for run in runs}
+
+
+def test_code_of_a_metric(project, change):
+    change("workbench/metrics/__init__.py", lambda text: text + "x = 1\n")
+    assert {name.split("@")[0] for name in ran(project)} == {"evaluate"}
+
+
+def test_unrelated_files(project, change):
+    compiled = project / "workbench" / "engine" / "__pycache__" / "x.pyc"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_text("x")
+    (project / "projects" / "README.md").write_text("x")
+    change("configs/mini/worlds.yaml", lambda text: text.replace("coco:", "coco:\n  more: 1"))
+    assert ran(project) == set()
+
+
+def test_own_data_is_watched_where_it_is(project, change, tmp_path):
+    (tmp_path / "train.json").write_text("1")
+    own = {"street": {"root": str(tmp_path), "format": "coco_instances", "splits": {}}}
+    change("params.yaml", lambda text: yaml.safe_dump(yaml.safe_load(text) | {"own_data": own}))
+    assert ran(project, "own_data@street") == {"own_data@street"}
+    assert ran(project, "own_data@street") == set()
+    (tmp_path / "train.json").write_text("2")
+    assert ran(project, "own_data@street") == {"own_data@street"}
+
+
+def test_plan_says_what_would_run(project, change, monkeypatch):
+    monkeypatch.chdir(project)
+    assert plan("headline").stages == ()
+    change("params.yaml", edit_params(segment__vita__overrides={"x": 1}))
+    planned = plan("table@VI")
+    names = [stage.name for stage in planned.stages]
+    assert names == ["segment@vita", "evaluate@VI__vita", "table@VI"]
+    assert planned.stages[1].reason == "after segment@vita"
+    assert planned.unknown == tuple(names)
+    assert "unknown: no run is recorded" in planned.render()

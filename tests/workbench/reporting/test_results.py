@@ -1,0 +1,103 @@
+"""The content of a table: values, statuses, differences, verdicts, a stable shape."""
+
+import pytest
+
+from workbench.errors import BadInput
+from workbench.reporting.results import build_table
+
+
+def build(spec, scores, scale="mini", others=None):
+    return build_table(spec, scale, scores, (others or {}).get)
+
+
+def by_id(records):
+    return {record["id"]: record for record in records}
+
+
+def test_values_in_printed_units(spec, scores):
+    rows = by_id(build(spec, scores)["rows"])
+    base = rows["base"]["values"]["APe"]
+    assert base["printed"] == 39.5
+    assert base["reproduced"] == pytest.approx(41.0)
+    assert base["difference"] == pytest.approx(1.5)
+    assert (base["std"], base["n"]) == (pytest.approx(1.0), 3)
+    days = rows["better"]["values"]["days"]
+    assert days["reproduced"] == pytest.approx(0.005)  # 432 s
+    assert (days["printed"], days["difference"], days["std"], days["n"]) == (None, None, None, 1)
+    assert rows["base"]["provenance"]["runs"][2]["values"]["APe"] == pytest.approx(42.0)
+
+
+def test_statuses(spec, scores):
+    rows = by_id(build(spec, {"base": scores["base"]})["rows"])
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "base": "reproduced",
+        "better": "waits",
+        "big": "waits",
+        "other": "quoted",
+    }
+    assert rows["better"]["waits"] == "its score: dvc repro evaluate@T__better"
+    assert rows["big"]["waits"] == "a larger machine"
+
+
+def test_shape_is_the_same_with_and_without_scores(spec, scores):
+    def keys(value):
+        if isinstance(value, dict):
+            return {name: keys(part) for name, part in value.items() if name != "runs"}
+        return None
+
+    full, empty = build(spec, scores), build(spec, {})
+    assert [keys(row) for row in full["rows"]] == [keys(row) for row in empty["rows"]]
+    assert [keys(claim) for claim in full["claims"]] == [keys(claim) for claim in empty["claims"]]
+    cell = {"printed", "reproduced", "std", "n", "difference"}
+    assert all(set(c) == cell for row in full["rows"] for c in row["values"].values())
+    assert {claim["verdict"] for claim in empty["claims"]} == {"not run"}
+
+
+def test_claims(spec, scores):
+    claims = by_id(build(spec, scores)["claims"])
+    assert claims["T-better"]["verdict"] == "supported"
+    assert claims["T-size"]["verdict"] == "contradicted"
+    assert claims["T-big"]["reason"] == "big.APe is not reproduced (waits for a larger machine)"
+    assert claims["T-iv"]["verdict"] == "not run"
+    assert claims["T-iv"]["reason"] == "Table IV is not reproduced at this scale"
+
+
+def test_claim_on_another_reproduced_table(spec, scores):
+    cell = {"printed": 46.2, "reproduced": 40.0, "std": None, "n": 1, "difference": -6.2}
+    other = {"rows": [{"id": "x", "waits": None, "values": {"APe": cell}}]}
+    claims = by_id(build(spec, scores, others={"IV": other})["claims"])
+    assert claims["T-iv"]["verdict"] == "supported"
+    cell["reproduced"] = None
+    claims = by_id(build(spec, scores, others={"IV": other})["claims"])
+    assert claims["T-iv"]["verdict"] == "not run"
+
+
+def test_no_claim_is_checked_at_smoke_scale(spec, scores):
+    claims = build(spec, scores, scale="smoke")["claims"]
+    assert {claim["verdict"] for claim in claims} == {"not run"}
+
+
+def test_undefined_metric(spec, scores, make_metric):
+    scores["base"]["metrics"]["APe"] = make_metric(0.4, None, 0.4)
+    table = build(spec, scores)
+    row = by_id(table["rows"])["base"]
+    assert row["status"] == "reproduced"
+    assert row["values"]["APe"]["reproduced"] is None
+    assert row["provenance"]["runs"][1]["values"]["APe"] is None
+    assert by_id(table["claims"])["T-better"]["verdict"] == "not run"
+
+
+def test_rows_of_others_are_added(spec, scores, make_score):
+    scores["my-tool"] = make_score("my-tool", [0.2], [1])
+    row = build(spec, scores)["rows"][-1]
+    assert (row["id"], row["status"], row["note"]) == (
+        "my-tool",
+        "reproduced",
+        "Not a row of the paper.",
+    )
+
+
+def test_score_without_a_metric_is_refused(spec, scores):
+    del scores["base"]["metrics"]["APe"]
+    with pytest.raises(BadInput, match=r"score of base: metrics\.APe: missing"):
+        build(spec, scores)

@@ -1,0 +1,1 @@
+"""Reusable parts of the ESG workbench: stages, data sets, metrics, engine, tracking, reporting."""

@@ -1,0 +1,108 @@
+"""``esg data``: write the small worlds, check data sets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from workbench.cli.output import add_json_option, coloured, print_json
+from workbench.errors import BadInput, EsgError, MissingInput
+
+COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add ``data mini`` and ``data check``."""
+    parser = verbs.add_parser("data", help="write the small worlds, check data sets")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    mini = actions.add_parser(
+        "mini", help="write the small worlds of the mini scale", allow_abbrev=False
+    )
+    mini.add_argument("names", nargs="*", metavar="NAME", help="of configs/mini/worlds.yaml")
+    mini.add_argument(
+        "--out", type=Path, metavar="DIR", help="parent folder (default: artifacts/mini/data)"
+    )
+    mini.set_defaults(run=run_mini)
+    check = actions.add_parser(
+        "check",
+        help="what is there, missing or broken",
+        description="Read every annotation, mask and picture of the current scale's data sets, "
+        "and say which tables wait for the faulty ones. Exit code 2: broken, 4: missing.",
+        allow_abbrev=False,
+    )
+    check.add_argument("names", nargs="*", metavar="NAME", help="of params.yaml (default: all)")
+    add_json_option(check)
+    check.set_defaults(run=run_check)
+
+
+def run_mini(arguments: argparse.Namespace) -> int:
+    """Write the worlds and say where they and their contact sheets are."""
+    from workbench.datasets.worlds import write_worlds
+    from workbench.paths import Layout, project_root
+
+    out = arguments.out or project_root() / Layout("mini").artifacts / "data"
+    for folder in write_worlds("mini", out, arguments.names or None):
+        print(f"{folder}: see {folder / 'contact_sheet.png'}")
+    return 0
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Check the named data sets, or all."""
+    from workbench.params import load_params
+
+    params = load_params()
+    known = [*(params.get("prep") or {}), *(params.get("own_data") or {})]
+    for name in arguments.names:
+        if name not in known:
+            fix = f"use one of: {', '.join(known)}"
+            raise BadInput("params.yaml", name, "unknown data set", fix)
+    states = [_state(params, name) for name in arguments.names or known]
+    if arguments.json:
+        print_json({"scale": params["scale"], "datasets": states})
+    else:
+        for state in states:
+            _print_state(state)
+    if any(state["state"] == "broken" for state in states):
+        return BadInput.exit_code
+    return MissingInput.exit_code if any(s["state"] == "missing" for s in states) else 0
+
+
+def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return one data set's state, faults and the tables that wait for it."""
+    from workbench.datasets.check import check_dataset
+    from workbench.paths import Layout, project_root
+
+    manifest = project_root() / Layout(params["scale"]).manifest(name)
+    stage = "prep" if name in (params.get("prep") or {}) else "own_data"
+    state, faults = "ok", []
+    if not manifest.is_file():
+        state, faults = "missing", [f"{manifest}: not found; run `dvc repro {stage}@{name}`"]
+    else:
+        try:
+            faults = [str(finding) for finding in check_dataset(manifest)]
+        except EsgError as error:
+            faults = [str(error)]
+        state = "broken" if faults else "ok"
+    waiting = [] if state == "ok" else _tables_of(params, name)
+    return {"name": name, "state": state, "faults": faults, "tables_waiting": waiting}
+
+
+def _tables_of(params: dict[str, Any], dataset: str) -> list[str]:
+    """Return the tables with a row trained, segmented or scored on a data set."""
+    tables = set()
+    for row in (params.get("evaluate") or {}).values():
+        segment = (params.get("segment") or {}).get(row.get("entities")) or {}
+        train = (params.get("train") or {}).get(segment.get("checkpoint")) or {}
+        if dataset in {item.get("dataset") for item in (row, segment, train)}:
+            tables.add(str(row.get("table")))
+    return sorted(tables)
+
+
+def _print_state(state: dict[str, Any]) -> None:
+    line = f"{state['name']}: {coloured(state['state'], COLOURS[state['state']])}"
+    if state["tables_waiting"]:
+        line += f" (tables that wait: {', '.join(state['tables_waiting'])})"
+    print(line)
+    for fault in state["faults"]:
+        print(f"  {fault}")

@@ -1,0 +1,34 @@
+"""What verbs print: JSON or lines, coloured where the terminal and ``NO_COLOR`` allow it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "dim": 2}
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Give a verb that reads its ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document; NaN and infinity are refused."""
+    print(json.dumps(value, indent=2, allow_nan=False, default=str))
+
+
+def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """Return text in a colour if the stream is a terminal and ``NO_COLOR`` is unset or empty."""
+    stream = stream or sys.stdout
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty():
+        return text
+    return f"\033[{COLOURS[colour]}m{text}\033[0m"
+
+
+def say_error(text: str) -> None:
+    """Print one line on standard error."""
+    print(f"{coloured('error:', 'red', sys.stderr)} {text}", file=sys.stderr)

@@ -1,0 +1,75 @@
+"""Finding picture files by the names that annotation files give them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+from workbench.errors import BadInput, MissingInput
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+class ImageFolder:
+    """Finds pictures below one folder.
+
+    Archives of the real data sets unpack with and without the prefixes that their annotation
+    files use, sometimes with an inner folder. A name is tried as it is, then below each known
+    inner folder, then bare, and at last looked up by its last part.
+
+    Args:
+        root: Folder of the pictures.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._by_name: dict[str, list[Path]] | None = None
+
+    def find(self, name: str, where: Path, field: str) -> Path:
+        """Return the existing file of a name.
+
+        Args:
+            name: Name from the annotation file.
+            where: That file, for errors.
+            field: Where in it the name stands, for errors.
+
+        Raises:
+            BadInput: The name leads out of the folder, or fits several files.
+            MissingInput: No such file.
+        """
+        self._refuse_escape(name, where, field)
+        direct = self.root / name
+        if direct.is_file():
+            return direct
+        bare = self.root / PurePosixPath(name).name
+        if bare.is_file():
+            return bare
+        found = self._index().get(PurePosixPath(name).name, [])
+        if len(found) > 1:
+            # Prefixed names settle which of several equal last parts is meant.
+            parts = PurePosixPath(name).parts[:-1]
+            found = [path for path in found if set(parts) <= set(path.parts)] or found
+        if len(found) > 1:
+            raise BadInput(
+                where, field, f"{name!r} fits {len(found)} files", f"keep one below {self.root}"
+            )
+        if not found:
+            raise MissingInput(direct, f"named by {field} of {where}; get the pictures")
+        return found[0]
+
+    def _refuse_escape(self, name: str, where: Path, field: str) -> None:
+        path = PurePosixPath(name)
+        outside = path.is_absolute() or ".." in path.parts or "\\" in name or _DRIVE.match(name)
+        if not name or outside or "\0" in name:
+            raise BadInput(
+                where, field, f"{name!r} leads out of {self.root}", "use a name below that folder"
+            )
+
+    def _index(self) -> dict[str, list[Path]]:
+        if self._by_name is None:
+            self._by_name = {}
+            for path in sorted(self.root.rglob("*")):
+                if path.suffix.lower() in SUFFIXES and "__MACOSX" not in path.parts:
+                    self._by_name.setdefault(path.name, []).append(path)
+        return self._by_name

@@ -1,0 +1,103 @@
+"""Writes whole worlds: scenes, annotations, manifest and contact sheet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from workbench.datasets.manifest import manifest_entry
+from workbench.datasets.worlds.coco_layout import CocoWriter
+from workbench.datasets.worlds.contact_sheet import ContactSheet
+from workbench.datasets.worlds.entityseg_layout import EntitySegWriter
+from workbench.datasets.worlds.scene import Scene, make_scene
+from workbench.datasets.worlds.spec import WorldSpec, load_specs, parse_spec
+from workbench.errors import BadInput
+from workbench.files import atomic_folder, sha256_tree, write_json
+from workbench.paths import project_root
+
+SPLITS = ("train", "val")
+FORMATS = {"entityseg": "entityseg", "coco": "coco_panoptic"}
+
+
+class SplitWriter(Protocol):
+    """Writes one split in one on-disk layout."""
+
+    def add(self, index: int, scene: Scene) -> None:
+        """Take one scene."""
+
+    def close(self) -> dict[str, dict[str, Any]]:
+        """Finish the split's files and return its manifest entries."""
+
+
+def write_world(name: str, spec: dict[str, Any], out: Path) -> None:
+    """Generate one world in its data set's on-disk layout.
+
+    The same ``spec`` gives the same bytes. The folder appears whole: it is written aside and
+    then takes the place of ``out``.
+
+    Args:
+        name: Name of the data set in the manifest.
+        spec: Mapping as in ``configs/mini/worlds.yaml``.
+        out: Folder that will hold the files, ``manifest.json`` and ``contact_sheet.png``.
+
+    Raises:
+        BadInput: A field of ``spec`` is missing, unknown or out of range.
+    """
+    typed = parse_spec(name, spec)
+    with atomic_folder(out) as aside:
+        entries: dict[str, dict[str, Any]] = {}
+        sheet = ContactSheet()
+        for number, split in enumerate(s for s in SPLITS if s in typed.splits):
+            writer = _split_writer(aside, split, typed)
+            for index in range(typed.splits[split]):
+                scene = make_scene(typed, number, index)
+                writer.add(index, scene)
+                sheet.add(scene)
+            entries |= writer.close()
+        sheet.write(aside / "contact_sheet.png")
+        write_json(aside / "manifest.json", _manifest(name, typed, aside, entries))
+
+
+def write_worlds(scale: str, out_root: Path, names: Iterable[str] | None = None) -> list[Path]:
+    """Generate the worlds of a scale below ``out_root``, one folder each.
+
+    Args:
+        scale: "mini" or "smoke"; its parameters are ``configs/<scale>/worlds.yaml``.
+        out_root: Parent of the worlds' folders.
+        names: Worlds to write; all by default.
+
+    Returns:
+        The folders, in the order of the file.
+
+    Raises:
+        BadInput: Unknown world, or a bad field in the file.
+        MissingInput: The scale has no generated worlds.
+    """
+    path = project_root() / "configs" / scale / "worlds.yaml"
+    specs = load_specs(path)
+    for name in names or ():
+        if name not in specs:
+            raise BadInput(path, name, "unknown world", f"use one of: {', '.join(specs)}")
+    chosen = [name for name in specs if names is None or name in set(names)]
+    for name in chosen:
+        parse_spec(name, specs[name], path)
+    for name in chosen:
+        write_world(name, specs[name], out_root / name)
+    return [out_root / name for name in chosen]
+
+
+def _split_writer(root: Path, split: str, spec: WorldSpec) -> SplitWriter:
+    return (CocoWriter if spec.format == "coco" else EntitySegWriter)(root, split, spec)
+
+
+def _manifest(name: str, spec: WorldSpec, root: Path, entries: dict[str, dict[str, Any]]) -> Any:
+    """Describe the files just written, down to the hash of every picture's bytes."""
+    splits = {}
+    for split, entry in entries.items():
+        folders = [entry[key] for key in ("images", "masks") if entry[key]]
+        hashes = "".join(sha256_tree(root / folder) for folder in folders)
+        files = hashlib.sha256(hashes.encode()).hexdigest()
+        splits[split] = {**manifest_entry(root, entry), "files_sha256": files}
+    return {"name": name, "format": FORMATS[spec.format], "root": ".", "splits": splits}

@@ -1,0 +1,70 @@
+"""Checks of COCO run-length encodings that pycocotools itself does not make.
+
+pycocotools reads past the end of an encoding that is too short and never compares the encoded
+length with ``size``, so that a damaged mask yields a plausible but wrong number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FIRST, _DATA_BITS, _CONTINUES, _SIGN = 48, 5, 0x20, 0x10
+
+
+def run_lengths(counts: str | bytes) -> NDArray[np.int64]:
+    """Decode the compressed ``counts`` of an RLE into run lengths.
+
+    Source: cocodataset/cocoapi ``common/maskApi.c``, ``rleFrString``: five bits a character, least
+    significant first; from the fourth run on, the difference to the run two before is stored.
+
+    Returns:
+        (R,) int64, lengths of alternating runs of background and foreground, column by column.
+
+    Raises:
+        ValueError: A character outside the alphabet, or the last number is cut off.
+    """
+    raw = counts.encode("ascii", "replace") if isinstance(counts, str) else counts
+    codes = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - _FIRST
+    if codes.size == 0:
+        raise ValueError("empty counts")
+    if codes.min() < 0 or codes.max() > 63:
+        raise ValueError("a character outside the RLE alphabet")
+    ends = np.flatnonzero((codes & _CONTINUES) == 0)
+    if ends.size == 0 or ends[-1] != codes.size - 1:
+        raise ValueError("the last number is cut off")
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    lengths = ends - starts + 1
+    if lengths.max() > 7:
+        raise ValueError("a number longer than seven characters")
+    position = np.arange(codes.size) - np.repeat(starts, lengths)
+    values = np.add.reduceat((codes & 0x1F) << (_DATA_BITS * position), starts)
+    negative = (codes[ends] & _SIGN) != 0
+    values = values - np.where(negative, np.int64(1) << (_DATA_BITS * lengths), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def rle_problem(rle: Any, size: tuple[int, int]) -> str | None:
+    """Say in a few words what is wrong with a compressed RLE, or return None.
+
+    Args:
+        rle: What a file holds where ``{"size": [height, width], "counts": text}`` is expected.
+        size: (height, width) in pixels of the image the mask belongs to.
+    """
+    if not isinstance(rle, dict) or "size" not in rle or "counts" not in rle:
+        return "not an RLE with size and counts"
+    if rle["size"] not in (list(size), tuple(size)):
+        return f"size {rle['size']} differs from the image's [{size[0]}, {size[1]}]"
+    if not isinstance(rle["counts"], str | bytes):
+        return "counts is not a compressed RLE text"
+    try:
+        runs = run_lengths(rle["counts"])
+    except ValueError as error:
+        return f"damaged counts ({error})"
+    if runs.min() < 0 or int(runs.sum()) != size[0] * size[1]:
+        return f"damaged counts (runs sum to {int(runs.sum())}, not {size[0]} x {size[1]})"
+    return None

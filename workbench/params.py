@@ -1,0 +1,43 @@
+"""Typed view of ``params.yaml``: the instances of each stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workbench.errors import BadInput
+from workbench.paths import SCALES, project_root
+
+
+def load_params(root: Path | None = None) -> dict[str, Any]:
+    """Read ``params.yaml`` and check its scale.
+
+    Raises:
+        BadInput: Not valid YAML, not a mapping, or an unknown scale.
+    """
+    path = (root or project_root()) / "params.yaml"
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = str(error).replace("\n", " ")
+        raise BadInput(path, "YAML", line, "correct the syntax") from error
+    if not isinstance(params, dict):
+        raise BadInput(path, "top level", "not a mapping", "restore it from the repository")
+    if params.get("scale") not in SCALES:
+        raise BadInput(path, "scale", repr(params.get("scale")), f"use one of {', '.join(SCALES)}")
+    return params
+
+
+def instance(params: dict[str, Any], stage: str, key: str) -> dict[str, Any]:
+    """Return the parameters of one stage instance.
+
+    Raises:
+        BadInput: The stage's map has no such key.
+    """
+    instances = params.get(stage) or {}
+    if key not in instances:
+        known = ", ".join(sorted(instances)) or "none"
+        raise BadInput("params.yaml", f"{stage}.{key}", "unknown instance", f"use one of: {known}")
+    return dict(instances[key] or {})

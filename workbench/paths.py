@@ -1,0 +1,73 @@
+"""The only place that knows where things are kept: ``artifacts/``, ``reports/``, ``work_dirs/``.
+
+All paths are relative to the project's root, which is the nearest folder upwards from the
+working directory that holds ``params.yaml``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import MissingInput
+
+SCALES = ("mini", "smoke", "paper")
+
+
+def project_root(start: Path | None = None) -> Path:
+    """Return the folder that holds ``params.yaml``, searching upwards from ``start``.
+
+    Raises:
+        MissingInput: No such folder.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return folder
+    raise MissingInput(here / "params.yaml", "run the command inside a checkout of the project")
+
+
+def store_root(start: Path | None = None) -> Path:
+    """Return the root that holds run stores and work folders.
+
+    ``dvc exp run --temp`` works in a copy under ``.dvc/tmp/exps``; runs made there belong to the
+    original checkout, so that they outlive the copy.
+    """
+    root = project_root(start)
+    parts = root.parts
+    for index in range(len(parts) - 2):
+        if parts[index : index + 3] == (".dvc", "tmp", "exps"):
+            return Path(*parts[:index])
+    return root
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one scale, relative to the project's root."""
+
+    scale: str
+
+    @property
+    def artifacts(self) -> Path:
+        return Path("artifacts") / self.scale
+
+    def manifest(self, dataset: str) -> Path:
+        return self.artifacts / "data" / dataset / "manifest.json"
+
+    def source_config(self, name: str) -> Path:
+        return Path("configs") / self.scale / f"{name}.py"
+
+    def resolved_config(self, key: str) -> Path:
+        return self.artifacts / "configs" / f"{key}.py"
+
+    def checkpoints(self, key: str) -> Path:
+        return self.artifacts / "checkpoints" / key
+
+    def entities(self, key: str) -> Path:
+        return self.artifacts / "entities" / key
+
+    def score(self, table: str, row: str) -> Path:
+        return self.artifacts / "scores" / table / f"{row}.json"
+
+    def table(self, table: str, suffix: str) -> Path:
+        return Path("reports") / self.scale / "tables" / f"{table}.{suffix}"

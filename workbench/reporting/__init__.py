@@ -1,0 +1,1 @@
+"""Tables of the paper with three numbers a cell, and verdicts on its claims."""

@@ -1,0 +1,298 @@
+"""The hand-written description of a paper table, ``reports/tables/<ID>.yaml``.
+
+It holds what the paper prints (rows, values, units), how a measured value becomes a printed one,
+and the paper's claims as expressions. Everything is checked on loading, so that the rest of the
+reporting code can trust it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from workbench.errors import BadInput
+from workbench.reporting.expression import (
+    Cell,
+    Condition,
+    ExpressionError,
+    cells,
+    evaluate,
+    parse_condition,
+)
+
+# Printed values by table, row and metric.
+Printed = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+SPEC_FOLDER = Path("reports") / "tables"
+CONVERSIONS = {"none": 1.0, "percent": 100.0, "days": 1 / 86400}
+
+_ROW_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_FIX = "correct the table's description"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a measured value is shown: ``value * factor`` with ``decimals`` digits."""
+
+    name: str
+    factor: float
+    decimals: int
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column.
+
+    Attributes:
+        name: Its name in claims, as in the machine-readable tables of the paper.
+        label: Its heading.
+        unit: Printed unit.
+        better: ``higher`` or ``lower``.
+        source: Metric of the score files it is made of.
+        noise_absolute: Smallest gap that single runs can show, in the printed unit.
+        noise_relative: The same as a share of the value.
+        also: A second, readable unit for the Markdown, if any.
+    """
+
+    name: str
+    label: str
+    unit: Unit
+    better: str
+    source: str
+    noise_absolute: float
+    noise_relative: float
+    also: Unit | None
+
+    def floor(self, value: float) -> float:
+        """Return the gap to ``value``, in the printed unit, that single runs cannot show."""
+        return max(self.noise_absolute, self.noise_relative * abs(value))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: what the paper prints for it and, if it cannot be run here, what it waits for."""
+
+    id: str
+    label: str
+    printed: Mapping[str, float]
+    printed_as: Mapping[str, str]
+    quoted: bool
+    waits: str | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper; ``magnitude`` marks those that state a size, not an order."""
+
+    id: str
+    claim: str
+    expr: str
+    condition: Condition
+    holds_in_paper: bool | None
+    magnitude: bool
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A whole table; ``elsewhere`` holds printed values of other tables that claims refer to."""
+
+    table: str
+    title: str
+    section: str
+    metrics: tuple[Metric, ...]
+    rows: tuple[Row, ...]
+    elsewhere: Printed
+    claims: tuple[Claim, ...]
+    notes: tuple[str, ...]
+
+
+def spec_path(table: str) -> Path:
+    """Return where a table's description is, relative to the project's root."""
+    return SPEC_FOLDER / f"{table}.yaml"
+
+
+def load_spec(table: str, root: Path = Path()) -> TableSpec:
+    """Read and check the description of a table.
+
+    Raises:
+        BadInput: No such table, YAML that cannot be parsed, or a field that is missing, unknown or
+            wrong; the message names it.
+    """
+    path = root / spec_path(table)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in (root / SPEC_FOLDER).glob("*.yaml"))) or "none"
+        raise BadInput(path, "table", f"{table!r} has no description", f"use one of: {known}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BadInput(path, "YAML", " ".join(str(error).split()), _FIX) from error
+    spec = _Reader(path).table(content)
+    if spec.table != table:
+        raise BadInput(path, "table", f"{spec.table!r} in the file of {table}", _FIX)
+    return spec
+
+
+class _Reader:
+    """Turns parsed YAML into a spec; knows the file's name for its error messages."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fail(self, field: str, problem: str) -> NoReturn:
+        raise BadInput(self.path, field, problem, _FIX)
+
+    def fields(self, value: Any, where: str, needed: str, optional: str = "") -> dict[str, Any]:
+        """Check that ``value`` is a mapping with all needed keys and no unknown one."""
+        if not isinstance(value, dict):
+            self.fail(where, "not a mapping")
+        for key in needed.split():
+            if key not in value:
+                self.fail(f"{where}.{key}", "missing")
+        for key in value:
+            if key not in needed.split() + optional.split():
+                self.fail(f"{where}.{key}", "unknown key")
+        return value
+
+    def entries(self, value: Any, where: str) -> list[Any]:
+        if not isinstance(value, list):
+            self.fail(where, "not a list")
+        return value
+
+    def unique(self, names: list[str], where: str) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                self.fail(where, f"{name!r} twice")
+
+    def table(self, content: Any) -> TableSpec:
+        top = "table title section metrics rows"
+        value = self.fields(content, "top level", top, "elsewhere claims notes")
+        metrics = tuple(
+            self.metric(m, f"metrics[{i}]")
+            for i, m in enumerate(self.entries(value["metrics"], "metrics"))
+        )
+        names = [metric.name for metric in metrics]
+        rows = tuple(
+            self.row(r, f"rows[{i}]", names)
+            for i, r in enumerate(self.entries(value["rows"], "rows"))
+        )
+        self.unique(names, "metrics")
+        self.unique([row.id for row in rows], "rows")
+        elsewhere = value.get("elsewhere") or {}
+        claims = tuple(
+            self.claim(c, f"claims[{i}]")
+            for i, c in enumerate(self.entries(value.get("claims") or [], "claims"))
+        )
+        self.unique([claim.id for claim in claims], "claims")
+        self.check_claims(claims, rows, set(names), elsewhere)
+        notes = self.entries(value.get("notes") or [], "notes")
+        texts = {key: str(value[key]) for key in ("table", "title", "section")}
+        return TableSpec(
+            **texts,
+            metrics=metrics,
+            rows=rows,
+            elsewhere=elsewhere,
+            claims=claims,
+            notes=tuple(str(note) for note in notes),
+        )
+
+    def metric(self, content: Any, where: str) -> Metric:
+        needed = "name label unit better decimals source conversion noise"
+        value = self.fields(content, where, needed, "also")
+        if value["better"] not in ("higher", "lower"):
+            self.fail(f"{where}.better", f"{value['better']!r}: use higher or lower")
+        noise = self.fields(value["noise"], f"{where}.noise", "", "absolute relative")
+        also = value.get("also")
+        if also is not None:
+            also = self.unit(
+                self.fields(also, f"{where}.also", "unit conversion decimals"), f"{where}.also"
+            )
+        return Metric(
+            name=value["name"],
+            label=value["label"],
+            unit=self.unit(value, where),
+            better=value["better"],
+            source=value["source"],
+            noise_absolute=self.number(noise.get("absolute", 0), f"{where}.noise.absolute"),
+            noise_relative=self.number(noise.get("relative", 0), f"{where}.noise.relative"),
+            also=also,
+        )
+
+    def unit(self, value: Mapping[str, Any], where: str) -> Unit:
+        if value["conversion"] not in CONVERSIONS:
+            known = ", ".join(CONVERSIONS)
+            self.fail(f"{where}.conversion", f"{value['conversion']!r}: use one of {known}")
+        decimals = value["decimals"]
+        if not isinstance(decimals, int) or not 0 <= decimals <= 6:
+            self.fail(f"{where}.decimals", f"{decimals!r}: use 0 to 6")
+        return Unit(value["unit"], CONVERSIONS[value["conversion"]], decimals)
+
+    def number(self, value: Any, where: str) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            self.fail(where, f"{value!r} is not a number")
+        return float(value)
+
+    def row(self, content: Any, where: str, metrics: list[str]) -> Row:
+        optional = "printed_as quoted waits note"
+        value = self.fields(content, where, "id label printed", optional)
+        if not isinstance(value["id"], str) or not _ROW_ID.fullmatch(value["id"]):
+            self.fail(f"{where}.id", f"{value['id']!r}: lower case words joined by -")
+        printed = self.fields(value["printed"], f"{where}.printed", "", " ".join(metrics))
+        shown = value.get("printed_as") or {}
+        self.fields(shown, f"{where}.printed_as", "", " ".join(metrics))
+        return Row(
+            id=value["id"],
+            label=value["label"],
+            printed={k: self.number(v, f"{where}.printed.{k}") for k, v in printed.items()},
+            printed_as={name: str(text) for name, text in shown.items()},
+            quoted=bool(value.get("quoted", False)),
+            waits=value.get("waits"),
+            note=value.get("note"),
+        )
+
+    def claim(self, content: Any, where: str) -> Claim:
+        value = self.fields(content, where, "id claim expr holds_in_paper", "magnitude")
+        try:
+            condition = parse_condition(str(value["expr"]))
+        except ExpressionError as error:
+            self.fail(f"{where}.expr", str(error))
+        return Claim(
+            id=value["id"],
+            claim=value["claim"],
+            expr=value["expr"],
+            condition=condition,
+            holds_in_paper=value["holds_in_paper"],
+            magnitude=bool(value.get("magnitude", False)),
+        )
+
+    def check_claims(
+        self,
+        claims: tuple[Claim, ...],
+        rows: tuple[Row, ...],
+        metrics: set[str],
+        elsewhere: Printed,
+    ) -> None:
+        """Check that claims refer to cells there are, and hold on paper as is said of them."""
+        own = {row.id: row.printed for row in rows}
+
+        def printed(cell: Cell) -> float | None:
+            table = own if cell.table is None else elsewhere.get(cell.table, {})
+            return table.get(cell.row, {}).get(cell.metric)
+
+        for claim in claims:
+            where = f"claims.{claim.id}"
+            for cell in cells(claim.condition):
+                known = cell.row in own and cell.metric in metrics
+                if cell.table is not None:
+                    known = printed(cell) is not None
+                if not known:
+                    self.fail(f"{where}.expr", f"no cell {cell}")
+            holds = evaluate(claim.condition, printed)
+            if holds is not claim.holds_in_paper:
+                problem = f"{claim.holds_in_paper}, but {holds} on the printed values"
+                self.fail(f"{where}.holds_in_paper", problem)

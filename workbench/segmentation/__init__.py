@@ -1,0 +1,1 @@
+"""Entity masks of photographs: run a segmenter, write masks, label maps and overlays."""

@@ -1,0 +1,147 @@
+"""Entities of a whole split by one checkpoint, with time and memory; a process of its own.
+
+A process per checkpoint gives each its own peak memory. Run as
+``python -m workbench.segmentation.split REQUEST``, where REQUEST is a JSON file with the fields of
+`SplitJob`; the measurements go to the same path with the suffix ``.result.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import BadInput, EsgError
+from workbench.files import atomic_path, sha256_file, write_json
+from workbench.paths import project_root
+from workbench.photos import read_photo
+from workbench.segmentation.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from workbench.datasets import EntityDataset, EntityImage
+
+PROGRESS_INTERVAL_S = 30
+
+
+@dataclass(frozen=True)
+class SplitJob:
+    """What to segment with what.
+
+    Attributes:
+        title: For progress lines, e.g. ``cropformer seed 0``.
+        checkpoint: File of the train stage.
+        manifest: File of the prep stage.
+        split: Name of a split in the manifest.
+        overrides: Nested values merged into the checkpoint's config.
+        output: JSON lines to write.
+    """
+
+    title: str
+    checkpoint: str
+    manifest: str
+    split: str
+    overrides: dict[str, Any]
+    output: str
+
+
+def segment_split(job: SplitJob, say: Callable[[str], None]) -> dict[str, Any]:
+    """Write a record of scored entities for each image of a split.
+
+    Returns:
+        Measurements: ``num_images``; ``infer_time_ms``, the median over images, at batch size 1
+        and after one warm-up image, from resized 8-bit views in memory to encoded masks at the
+        photograph's size (reading and resizing the photograph is left out); ``wall_time_s`` of the
+        whole; ``peak_memory_gib`` above the level before the model was built, on CUDA the device's;
+        ``score``, ``checkpoint_sha256``, ``data_sha256``, ``device``.
+
+    Raises:
+        BadInput, MissingInput: Checkpoint, data or a photograph cannot be used.
+    """
+    import torch
+
+    from workbench.datasets import load_entities
+    from workbench.engine.memory import PeakMemory
+    from workbench.engine.session import limit_threads
+
+    threads = limit_threads()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    images = load_entities(Path(job.manifest), job.split)
+    if len(images) == 0:
+        raise BadInput(job.manifest, f"splits.{job.split}", "no images", "make the data set again")
+    memory = PeakMemory(device)
+    started = time.perf_counter()
+    segmenter = Segmenter.from_checkpoint(Path(job.checkpoint), device, job.overrides)
+    times = _write_records(segmenter, images, job, say)
+    return {
+        "num_images": len(times),
+        "infer_time_ms": 1000 * median(times),
+        "wall_time_s": time.perf_counter() - started,
+        "peak_memory_gib": memory.read(),
+        "score": segmenter.score,
+        "checkpoint_sha256": sha256_file(Path(job.checkpoint)),
+        "data_sha256": sha256_file(Path(job.manifest)),
+        "device": f"cpu, {threads} threads" if device == "cpu" else torch.cuda.get_device_name(),
+    }
+
+
+def _write_records(
+    segmenter: Segmenter, images: EntityDataset, job: SplitJob, say: Callable[[str], None]
+) -> list[float]:
+    """Write the JSON lines whole and return the seconds that each image took the model."""
+    times: list[float] = []
+    told = time.perf_counter()
+    with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
+        for number, image in enumerate(images, start=1):
+            batch = segmenter.prepare(_read(image), str(image.file))
+            if number == 1:
+                segmenter.predict(batch)
+            begin = time.perf_counter()
+            entities = segmenter.predict(batch)
+            times.append(time.perf_counter() - begin)
+            record = {
+                "image_id": image.image_id,
+                "file_name": image.file_name,
+                "height": image.height,
+                "width": image.width,
+                "entities": [entity.record() for entity in entities],
+            }
+            stream.write(json.dumps(record, allow_nan=False) + "\n")
+            if time.perf_counter() - told > PROGRESS_INTERVAL_S:
+                told = time.perf_counter()
+                say(f"{job.title}: {number} of {len(images)} images")
+    return times
+
+
+def _read(image: EntityImage) -> Any:
+    """Read an image of a data set, (H, W, 3) uint8 BGR, at its annotated size."""
+    pixels = read_photo(image.file)
+    if pixels.shape[:2] != (image.height, image.width):
+        problem = f"{pixels.shape[0]} x {pixels.shape[1]} upright, annotated as "
+        problem += f"{image.height} x {image.width}"
+        fix = "annotate the upright photograph, or remove its EXIF orientation"
+        raise BadInput(image.file, "height, width", problem, fix)
+    return pixels
+
+
+def main(request: str) -> int:
+    """Run the job of a request file and write the measurements beside it; returns the exit code."""
+    path = Path(request)
+    os.chdir(project_root())
+    try:
+        job = SplitJob(**json.loads(path.read_text(encoding="utf-8")))
+        result = segment_split(job, lambda line: print(line, flush=True))
+    except EsgError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    write_json(path.with_suffix(".result.json"), result)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

@@ -1,0 +1,22 @@
+"""Shell shared by the stages: one key on the command line, one line for an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from workbench.errors import EsgError
+
+
+def run_stage(stage: Callable[[str], object], argv: list[str]) -> int:
+    """Run ``stage(key)`` for ``python -m workbench.stages.NAME KEY`` and return its exit code."""
+    name = stage.__name__
+    if len(argv) != 2 or argv[1].startswith("-"):
+        print(f"usage: python -m workbench.stages.{name} KEY", file=sys.stderr)
+        return 2
+    try:
+        stage(argv[1])
+    except EsgError as error:
+        print(f"{name} {argv[1]}: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0

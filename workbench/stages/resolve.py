@@ -1,0 +1,155 @@
+"""Stage ``resolve``: one training config as one file, with inheritance and overrides flattened.
+
+Training depends on the flattened text alone: an edit of a base config that leaves it as it was
+stops here. So that this stage in turn depends on few files, a config may inherit from
+``configs/_base_`` and from installed packages (``mmdet::...``) only; what two experiments share
+belongs there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import BadInput, MissingInput
+from workbench.files import write_text
+from workbench.params import instance, load_params
+from workbench.paths import Layout, project_root
+from workbench.stages.cli import run_stage
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+SHARED = Path("configs") / "_base_"
+DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+def resolve(key: str) -> Path:
+    """Write ``artifacts/<scale>/configs/<key>.py`` whole and return its path.
+
+    Raises:
+        BadInput: Unknown key, a config that cannot be read or inherits from a file that no stage
+            tracks, or an override of something that the config does not have.
+        MissingInput: The config is not there.
+    """
+    params = load_params()
+    item = instance(params, "train", key)
+    layout = Layout(params["scale"])
+    config = load_config(layout.source_config(item["config"]))
+    merge_overrides(config, item.get("overrides") or {}, f"train.{key}.overrides")
+    set_manifest(config, layout.manifest(item["dataset"]))
+    resolved = layout.resolved_config(key)
+    write_text(resolved, dump(config))
+    return resolved
+
+
+def load_config(path: Path) -> Config:
+    """Read a config file with all it inherits.
+
+    Raises:
+        BadInput: Python or MMEngine cannot read it, or it inherits from outside ``configs/_base_``.
+        MissingInput: It, or a file it inherits from, is not there.
+    """
+    from mmengine.config import Config
+    from mmengine.config.utils import ConfigParsingError
+
+    if not path.is_file():
+        raise MissingInput(path, "correct `config` in params.yaml or write the config")
+    _check_parents(path, path, set())
+    try:
+        return Config.fromfile(
+            str(path),
+            import_custom_modules=False,
+            use_environment_variables=False,
+            lazy_import=False,
+        )
+    except FileNotFoundError as error:
+        raise MissingInput(error.filename or str(error), f"correct _base_ in {path}") from error
+    except (ConfigParsingError, SyntaxError, TypeError, KeyError, NameError) as error:
+        problem = str(error).replace("\n", " ")
+        raise BadInput(path, "config", problem, "correct it") from error
+
+
+def merge_overrides(config: Config, overrides: dict[str, Any], field: str) -> None:
+    """Merge a nested mapping into a config, in place; every key must exist already.
+
+    A mapping with ``_delete_: true`` replaces what is there, as in MMEngine.
+
+    Raises:
+        BadInput: A key that the config does not have.
+    """
+    _check_known(config._cfg_dict, overrides, field)
+    config.merge_from_dict(overrides)
+
+
+def set_manifest(config: Config, manifest: Path) -> None:
+    """Point the data sets of all dataloaders at a manifest (relative to the project's root)."""
+    for name in DATALOADERS:
+        loader = config.get(name)
+        if loader:
+            dataset = loader["dataset"]
+            while "dataset" in dataset:
+                dataset = dataset["dataset"]
+            dataset["manifest"] = manifest.as_posix()
+
+
+def dump(config: Config) -> str:
+    """Return the flattened text, the same for the same content whatever the order of its keys."""
+    from mmengine.config import Config
+
+    return str(Config(_sorted(config.to_dict())).pretty_text)
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return type(value)(_sorted(item) for item in value)
+    return value
+
+
+def _check_known(config: Any, overrides: dict[str, Any], field: str) -> None:
+    """Refuse keys that the config does not have; an item of a list is named by its index."""
+    if isinstance(config, list):
+        config = {str(index): item for index, item in enumerate(config)}
+    for name, value in overrides.items():
+        here = f"{field}.{name}"
+        if not isinstance(config, dict):
+            problem = f"the config has a value there, {config!r}, not a mapping"
+            raise BadInput("params.yaml", here, problem, "give a value")
+        if name not in config:
+            known = ", ".join(sorted(map(str, config)))
+            raise BadInput("params.yaml", here, "not in the config", f"use one of: {known}")
+        if isinstance(value, dict) and not value.get("_delete_"):
+            _check_known(config[name], value, here)
+
+
+def _check_parents(path: Path, child: Path, seen: set[Path]) -> None:
+    """Refuse parents that DVC does not know of: a change of theirs would go unseen."""
+    from mmengine.config import Config
+
+    if not path.is_file():
+        raise MissingInput(path, f"correct _base_ in {child}")
+    if path in seen:
+        return
+    seen.add(path)
+    try:
+        parents = Config._get_base_files(str(path))
+    except SyntaxError as error:
+        raise BadInput(path, f"line {error.lineno}", str(error.msg), "correct it") from error
+    shared = (project_root() / SHARED).resolve()
+    for parent in parents:
+        if "::" in parent:
+            continue
+        target = (path.parent / parent).resolve()
+        if not target.is_relative_to(shared):
+            problem = f"inherits from {os.path.relpath(target)}"
+            fix = f"move what is shared to {SHARED.as_posix()}, the only folder tracked for this"
+            raise BadInput(path, "_base_", problem, fix)
+        _check_parents(target, path, seen)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(resolve, sys.argv))

@@ -1,0 +1,84 @@
+"""Write one table of the paper: printed and reproduced values, claims, provenance.
+
+    python -m workbench.stages.table VI
+
+Reads ``reports/tables/<ID>.yaml`` and the scores in ``artifacts/<scale>/scores/<ID>/``; writes
+``reports/<scale>/tables/<ID>.json`` and ``.md``. Rows without a score are kept and say what they
+wait for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.files import write_json, write_text
+from workbench.params import load_params
+from workbench.paths import Layout, project_root
+from workbench.reporting.render import render_markdown
+from workbench.reporting.results import build_table
+from workbench.reporting.table_spec import load_spec
+from workbench.stages.cli import run_stage
+
+
+def table(table_id: str) -> Path:
+    """Write a table's JSON and Markdown and return the path of the Markdown.
+
+    Raises:
+        BadInput: Unknown table, a faulty description, or a score file that does not belong here.
+    """
+    spec, layout = load_spec(table_id), Layout(load_params()["scale"])
+    content = build_table(
+        spec,
+        layout.scale,
+        _read_scores(layout, table_id),
+        lambda other: _read_table(layout, other),
+    )
+    page = layout.table(table_id, "md")
+    write_json(layout.table(table_id, "json"), content)
+    write_text(page, render_markdown(content, spec))
+    return page
+
+
+def _read_scores(layout: Layout, table_id: str) -> dict[str, dict[str, Any]]:
+    folder = layout.score(table_id, "any").parent
+    scores = {}
+    for path in sorted(folder.glob("*.json")):
+        score = _read(path)
+        expected = {"table": table_id, "row": path.stem, "scale": layout.scale}
+        for field, value in expected.items():
+            if score.get(field) != value:
+                fix = f"dvc repro --force evaluate@{table_id}__{path.stem}"
+                raise BadInput(path, field, f"{score.get(field)!r}, not {value!r}", fix)
+        for field, kind in (("metrics", dict), ("provenance", list)):
+            if not isinstance(score.get(field), kind):
+                raise BadInput(
+                    path, field, "missing", f"dvc repro evaluate@{table_id}__{path.stem}"
+                )
+        scores[path.stem] = score
+    return scores
+
+
+def _read_table(layout: Layout, table_id: str) -> Mapping[str, Any] | None:
+    path = layout.table(table_id, "json")
+    return _read(path) if path.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(path, "JSON", f"cannot be read ({error})", "write it again") from error
+    if not isinstance(value, dict):
+        raise BadInput(path, "top level", "not an object", "write it again")
+    return value
+
+
+if __name__ == "__main__":
+    os.chdir(project_root())
+    sys.exit(run_stage(table, sys.argv))

@@ -1,0 +1,80 @@
+"""The way back from a cell of a table to the runs, commits, data and checkpoints that made it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from workbench.errors import BadInput, MissingInput
+from workbench.params import load_params
+from workbench.paths import Layout, project_root
+
+
+def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
+    """Trace ``TABLE:row[:Metric]``, e.g. ``VI:cropformer:APe``.
+
+    Args:
+        cell: The cell, or a row for all its metrics.
+        scale: Scale of the table; that of ``params.yaml`` by default.
+
+    Returns:
+        ``cell``, ``scale``, ``label``, ``status``, ``waits``, ``values`` (by metric: printed,
+        reproduced, std, n, difference), ``score`` (kind of mask score) and ``runs``, one a seed:
+        ``values`` of these metrics, run id, commit, hashes of config, code, data, checkpoint and
+        entities, wall time in s, memory in GiB, device, and ``checkpoint`` or None, the file as far
+        as it is known from ``params.yaml``.
+
+    Raises:
+        BadInput: Not such a reference, or an unknown row or metric.
+        MissingInput: The table has not been written.
+    """
+    parts = cell.split(":")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise BadInput("cell", cell, "not a cell", "write TABLE:row:Metric, e.g. VI:cropformer:APe")
+    params = load_params()
+    layout = Layout(scale or params["scale"])
+    row = _row(layout, parts[0], parts[1])
+    values = row["values"]
+    if len(parts) == 3:
+        values = {parts[2]: _pick(values, parts[2], cell, "metric")}
+    provenance = row["provenance"]
+    checkpoint = _checkpoint_folder(params, layout, f"{parts[0]}__{parts[1]}")
+    runs = [
+        {
+            **run,
+            "values": {name: run["values"][name] for name in values},
+            "checkpoint": checkpoint and f"{checkpoint}/seed-{run['seed']}.pth",
+        }
+        for run in provenance["runs"]
+    ]
+    return {
+        "cell": cell,
+        "scale": layout.scale,
+        "label": row["label"],
+        "status": row["status"],
+        "waits": row["waits"],
+        "values": values,
+        "score": provenance["score"],
+        "runs": runs,
+    }
+
+
+def _row(layout: Layout, table: str, row: str) -> dict[str, Any]:
+    path = project_root() / layout.table(table, "json")
+    if not path.is_file():
+        raise MissingInput(layout.table(table, "json"), f"dvc repro table@{table}")
+    rows = {r["id"]: r for r in json.loads(path.read_text(encoding="utf-8"))["rows"]}
+    return _pick(rows, row, f"{table}:{row}", "row")
+
+
+def _pick(known: dict[str, Any], name: str, cell: str, kind: str) -> Any:
+    if name not in known:
+        raise BadInput("cell", cell, f"no such {kind}", f"use one of: {', '.join(known)}")
+    return known[name]
+
+
+def _checkpoint_folder(params: dict[str, Any], layout: Layout, key: str) -> str | None:
+    """Follow evaluate -> segment -> train in ``params.yaml``; None where a step is not there."""
+    entities = ((params.get("evaluate") or {}).get(key) or {}).get("entities")
+    checkpoint = ((params.get("segment") or {}).get(entities) or {}).get("checkpoint")
+    return None if checkpoint is None else layout.checkpoints(checkpoint).as_posix()

@@ -1,0 +1,1 @@
+"""Runs in MLflow: one for each stage, instance and seed."""
