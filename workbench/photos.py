@@ -63,7 +63,9 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
         raise BadInput(path, "image", "not an image, or one that cannot be read", fix) from error
     except _DECODER_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadInput(path, "image", f"truncated or damaged ({reason})", "copy it again") from error
+        raise BadInput(
+            path, "image", f"truncated or damaged ({reason})", "copy it again"
+        ) from error
     return np.ascontiguousarray(_upright(rgb, orientation)[..., ::-1])
 
 
@@ -133,7 +135,9 @@ def find_photos(paths: list[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(
-                file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in SUFFIXES and file.is_file()
             )
             if not inside:
                 known = ", ".join(sorted(SUFFIXES))

@@ -69,7 +69,11 @@ class VITAHead(MultiViewHead):
         self.clip_query_embed = nn.Embedding(self.num_queries, dims)
         self.clip_cls_embed = nn.Linear(dims, self.num_classes + 1)
         self.clip_mask_embed = nn.Sequential(
-            nn.Linear(dims, dims), nn.ReLU(), nn.Linear(dims, dims), nn.ReLU(), nn.Linear(dims, dims)
+            nn.Linear(dims, dims),
+            nn.ReLU(),
+            nn.Linear(dims, dims),
+            nn.ReLU(),
+            nn.Linear(dims, dims),
         )
         self.clip_mask_features = nn.Conv2d(dims, dims, 1)
         self.frame_similarity = nn.Linear(dims, dims)
@@ -79,15 +83,11 @@ class VITAHead(MultiViewHead):
         """Predict at both levels from backbone maps, each (B T, c, h, w)."""
         pixels = self.pixel_features(features, num_views)
         batch_size = len(pixels.mask_features)
-        frame = self.decode(
-            *self.learned_queries(batch_size * num_views), pixels.each_view_alone()
-        )
+        frame = self.decode(*self.learned_queries(batch_size * num_views), pixels.each_view_alone())
         tokens = self.frame_projection(self.transformer_decoder.post_norm(frame.queries))
         tokens = tokens.unflatten(0, (batch_size, num_views)).flatten(1, 2)
         positions = self.query_embed.weight.repeat(num_views, 1).expand(batch_size, -1, -1)
-        encoded = self.clip_encoder(
-            query=tokens, query_pos=positions, key_padding_mask=None
-        )
+        encoded = self.clip_encoder(query=tokens, query_pos=positions, key_padding_mask=None)
         mask_features = self.clip_mask_features(pixels.mask_features.flatten(0, 1))
         clip = self._decode_clip(
             encoded, positions, mask_features.unflatten(0, (batch_size, num_views))

@@ -84,7 +84,11 @@ class CornerCropViews(BaseTransform):
         """Add the views to ``results``."""
         image = results["img"]
         boxes = self.view_boxes(image.shape[:2])
-        scale = self.scales[np.random.randint(len(self.scales))] if len(self.scales) > 1 else self.scales[0]
+        scale = (
+            self.scales[np.random.randint(len(self.scales))]
+            if len(self.scales) > 1
+            else self.scales[0]
+        )
         width, height = mmcv.rescale_size((image.shape[1], image.shape[0]), tuple(scale))
         results["views"] = [
             mmcv.imresize(image[y0:y1, x0:x1], (width, height)) for x0, y0, x1, y1 in boxes

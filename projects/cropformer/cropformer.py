@@ -66,9 +66,7 @@ class MultiViewSegmentor(BaseDetector):
             )
         return batch_data_samples
 
-    def segment(
-        self, batch_inputs: Tensor, batch_data_samples: SampleList
-    ) -> list[MergedEntities]:
+    def segment(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> list[MergedEntities]:
         """Return the merged entities of each image at its original size."""
         class_logits, mask_logits = self.head.predict(
             self.extract_feat(batch_inputs), batch_inputs.shape[1]

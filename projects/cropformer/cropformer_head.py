@@ -48,9 +48,7 @@ class CropFormerHead(MultiViewHead):
         """Predict at both levels from backbone maps, each (B T, c, h, w)."""
         pixels = self.pixel_features(features, num_views)
         batch_size = len(pixels.mask_features)
-        image = self.decode(
-            *self.learned_queries(batch_size * num_views), pixels.each_view_alone()
-        )
+        image = self.decode(*self.learned_queries(batch_size * num_views), pixels.each_view_alone())
         queries = self.association(
             image.queries.unflatten(0, (batch_size, num_views)), self.query_embed.weight
         )

@@ -177,7 +177,9 @@ def _check_inputs(
         raise ValueError(f"view_logits has shape {tuple(view_logits.shape)}, not (T, N, h4, w4)")
     num_views, num_queries = view_logits.shape[:2]
     if tuple(class_scores.shape) != (num_queries,):
-        raise ValueError(f"class_scores has shape {tuple(class_scores.shape)}, not {num_queries,}")
+        raise ValueError(
+            f"class_scores has shape {tuple(class_scores.shape)}, not {(num_queries,)}"
+        )
     if tuple(view_boxes.shape) != (num_views, 4):
         raise ValueError(f"view_boxes has shape {tuple(view_boxes.shape)}, not {(num_views, 4)}")
     if views not in ("all", "full", "crops"):
@@ -221,7 +223,7 @@ def _choose_views(
 
 
 def _resize_weights(low: int, padded: int, valid: int, target: int, device: torch.device) -> Tensor:
-    """Return (low, target) weights of: resize to ``padded``, cut to ``valid``, resize to ``target``.
+    """Return (low, target) weights of: resize to ``padded``, cut to ``valid``, resize again.
 
     The resizes are applied to unit vectors, so the weights are exactly PyTorch's.
     """
@@ -274,15 +276,15 @@ def _paint_tile(covering: list[_View], order: Tensor, tile: Box) -> tuple[Tensor
     shape = (tile[3] - tile[1], tile[2] - tile[0])
     labels = torch.zeros(shape, dtype=torch.int64, device=order.device)
     painted = torch.zeros(shape, device=order.device)
-    per_chunk = max(1, WORKING_VALUES // labels.numel())
+    per_chunk = min(max(1, WORKING_VALUES // labels.numel()), torch.iinfo(torch.int16).max)
     for queries in order.split(per_chunk) if len(order) else ():
         fused = _fuse(windows, queries)
-        foreground = fused > MASK_THRESHOLD
         last = len(queries)
-        ranks = torch.arange(last, device=order.device)[:, None, None]
-        winner = torch.where(foreground, ranks, last).amin(0)
-        fresh = (winner < last) & (labels == 0)
-        winner = winner.clamp(max=last - 1)
+        # Highest for the query painted last; int16, as PyTorch reduces int64 a hundred times slower.
+        precedence = torch.arange(last, 0, -1, dtype=torch.int16, device=order.device)
+        highest = ((fused > MASK_THRESHOLD) * precedence[:, None, None]).amax(0).long()
+        fresh = (highest > 0) & (labels == 0)
+        winner = (last - highest).clamp(max=last - 1)
         labels = torch.where(fresh, queries[winner] + 1, labels)
         painted = torch.where(fresh, fused.gather(0, winner[None])[0], painted)
         if bool(labels.all()):

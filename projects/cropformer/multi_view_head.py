@@ -170,9 +170,7 @@ class MultiViewHead(Mask2FormerHead):
             true where a query must not look; a query with no pixel of its own may look anywhere.
         """
         normed = self.transformer_decoder.post_norm(queries)
-        mask_logits = torch.einsum(
-            "bnc,btchw->bnthw", self.mask_embed(normed), mask_features
-        )
+        mask_logits = torch.einsum("bnc,btchw->bnthw", self.mask_embed(normed), mask_features)
         resized = F.interpolate(
             mask_logits.detach().flatten(0, 1), attention_size, mode="bilinear", align_corners=False
         )

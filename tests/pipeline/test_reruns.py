@@ -49,7 +49,8 @@ def project(tmp_path_factory) -> Path:
     params = yaml.safe_load((folder / "params.yaml").read_text())
     code = ["engine", "datasets", "metrics", "reporting", "segmentation"]
     needed = [f"workbench/{name}/__init__.py" for name in code]
-    needed += ["workbench/photos.py", "configs/_base_/base.py", "projects/cropformer/__init__.py"]
+    needed += ["workbench/photos.py", "workbench/overrides.py"]
+    needed += ["configs/_base_/base.py", "projects/cropformer/__init__.py"]
     needed += ["projects/baselines/__init__.py", "reports/tables/VI.yaml"]
     needed += [f"configs/mini/{item['config']}.py" for item in params["train"].values()]
     for name in needed:

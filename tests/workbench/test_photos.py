@@ -70,7 +70,9 @@ def write_png16(path: Path, pixels: NDArray[np.uint16], colour_type: int) -> Non
     """Write a 16-bit colour PNG, which Pillow reads but cannot write."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     height, width = pixels.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)

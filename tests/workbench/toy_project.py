@@ -150,7 +150,10 @@ def _train_here(root: str, job: dict[str, Any], environment: dict[str, str]) -> 
 
     request = Path(root) / "request.json"
     request.write_text(json.dumps(job))
-    with open("output.txt", "w", buffering=1) as stream:
-        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-            code = main(str(request))
+    with (
+        open("output.txt", "w", buffering=1) as stream,
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+    ):
+        code = main(str(request))
     sys.exit(code)

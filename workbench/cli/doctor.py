@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            print(f"{coloured(f'{check.state:<5}', COLOURS[check.state])} {check.name}: {check.detail}")
+            state = coloured(f"{check.state:<5}", COLOURS[check.state])
+            print(f"{state} {check.name}: {check.detail}")
     return 1 if any(check.state == "fault" for check in checks) else 0
 
 
@@ -90,7 +91,9 @@ def _versions(pyproject: Path) -> Iterator[Check]:
         # A build tag such as 2.13.0+cpu is the same release.
         if found is None or found.split("+")[0] != wanted:
             wrong += 1
-            yield Check(name, "fault", f"{found or 'not installed'}, pinned {wanted}; run `make test`")
+            yield Check(
+                name, "fault", f"{found or 'not installed'}, pinned {wanted}; run `make test`"
+            )
     for name in ORIGINALS:
         if _installed(name) is not None:
             wrong += 1

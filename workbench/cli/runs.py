@@ -81,7 +81,9 @@ def parse_options(options: list[str]) -> dict[str, Any]:
     for option in options:
         key, equals, text = option.partition("=")
         if not equals or not key.strip("."):
-            raise BadInput("--cfg-options", option, "not KEY=VALUE", "write e.g. train_cfg.max_iters=9")
+            raise BadInput(
+                "--cfg-options", option, "not KEY=VALUE", "write e.g. train_cfg.max_iters=9"
+            )
         if key in parsed:
             raise BadInput("--cfg-options", key, "given twice", "give it once")
         parsed[key] = _value(text)

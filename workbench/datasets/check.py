@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.datasets.instances import InstanceReader, instance_faults
 from workbench.datasets.load import open_split, read_manifest, split_entry
-from workbench.datasets.manifest import count_entities, read_json
+from workbench.datasets.manifest import count_entities, count_images, read_json
 from workbench.datasets.panoptic import PanopticReader, panoptic_faults
 from workbench.datasets.pictures import read_picture, upright_size
 from workbench.datasets.schema import Finding
@@ -74,7 +74,7 @@ def _manifest_faults(
     """Yield where the annotation file is not the one that the manifest describes."""
     fix = "run the prep stage again, or restore the annotation file"
     found = {
-        "num_images": len(annotations.get("images") or ()),
+        "num_images": count_images(annotations),
         "num_entities": count_entities(annotations),
         "sha256": sha256_file(file),
     }

@@ -15,8 +15,8 @@ class ImageFolder:
     """Finds pictures below one folder.
 
     Archives of the real data sets unpack with and without the prefixes that their annotation
-    files use, sometimes with an inner folder. A name is tried as it is, then below each known
-    inner folder, then bare, and at last looked up by its last part.
+    files use, sometimes with an inner folder. A name is tried as it is, then without its folder,
+    and at last looked up by its last part in all inner folders.
 
     Args:
         root: Folder of the pictures.
@@ -42,26 +42,26 @@ class ImageFolder:
         direct = self.root / name
         if direct.is_file():
             return direct
-        bare = self.root / PurePosixPath(name).name
-        if bare.is_file():
-            return bare
-        found = self._index().get(PurePosixPath(name).name, [])
-        if len(found) > 1:
-            # Prefixed names settle which of several equal last parts is meant.
-            parts = PurePosixPath(name).parts[:-1]
-            found = [path for path in found if set(parts) <= set(path.parts)] or found
-        if len(found) > 1:
-            raise BadInput(
-                where, field, f"{name!r} fits {len(found)} files", f"keep one below {self.root}"
-            )
+        parts = PurePosixPath(name).parts
+        prefixed = len(parts) > 1 and (self.root / parts[0]).is_dir()
+        # Different folders may hold equal names: where the prefix exists, it decides.
+        if not prefixed and (self.root / parts[-1]).is_file():
+            return self.root / parts[-1]
+        found = self._index().get(parts[-1], [])
+        if prefixed:
+            found = [path for path in found if (self.root / parts[0]) in path.parents]
         if not found:
             raise MissingInput(direct, f"named by {field} of {where}; get the pictures")
+        if len(found) > 1:
+            fix = f"keep one below {self.root}"
+            raise BadInput(where, field, f"{name!r} fits {len(found)} files", fix)
         return found[0]
 
     def _refuse_escape(self, name: str, where: Path, field: str) -> None:
         path = PurePosixPath(name)
         outside = path.is_absolute() or ".." in path.parts or "\\" in name or _DRIVE.match(name)
-        if not name or outside or "\0" in name:
+        control = any(ord(letter) < 32 for letter in name)
+        if not PurePosixPath(name).parts or outside or control:
             raise BadInput(
                 where, field, f"{name!r} leads out of {self.root}", "use a name below that folder"
             )

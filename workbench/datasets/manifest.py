@@ -44,10 +44,21 @@ def read_json(path: Path, fix: str) -> dict[str, Any]:
 def count_entities(content: dict[str, Any]) -> int:
     """Return the annotations of an instance file or the segments of a panoptic one."""
     total = 0
-    for item in content.get("annotations") or ():
+    for item in _list(content, "annotations"):
         segments = item.get("segments_info") if isinstance(item, dict) else None
-        total += 1 if segments is None else len(segments)
+        total += len(segments) if isinstance(segments, list) else 1
     return total
+
+
+def count_images(content: dict[str, Any]) -> int:
+    """Return the image records of an annotation file."""
+    return len(_list(content, "images"))
+
+
+def _list(content: dict[str, Any], key: str) -> list[Any]:
+    """Return a list of a file that may not have been checked yet."""
+    value = content.get(key)
+    return value if isinstance(value, list) else []
 
 
 def manifest_entry(root: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +74,7 @@ def manifest_entry(root: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
         "annotations": entry["annotations"],
         "images": entry["images"],
         "masks": entry.get("masks"),
-        "num_images": len(content.get("images") or ()),
+        "num_images": count_images(content),
         "num_entities": count_entities(content),
         "sha256": sha256_file(path),
     }
@@ -97,22 +108,22 @@ def build_manifest(
     if not root.is_dir():
         raise MissingInput(root, "set data_root to the folder of the data sets")
     given = splits if isinstance(splits, Mapping) else {split: {} for split in splits}
-    entries: dict[str, Any] = {}
-    for split, paths in given.items():
-        entry = dict(paths) if paths else _default_entry(root, format, split)
-        for key in ("annotations", "images") + ("masks",) * (format == "coco_panoptic"):
-            if not isinstance(entry.get(key), str):
-                raise BadInput("prep", f"splits.{split}.{key}", "missing", "give a relative path")
-            if key != "annotations" and not (root / entry[key]).is_dir():
-                raise MissingInput(root / entry[key], f"folder of the {key} of split {split}")
-        entries[split] = manifest_entry(root, entry)
-        _assert_count(root, split, entry, entries[split])
-    return {
-        "name": name or root.resolve().name,
-        "format": format,
-        "root": str(root.resolve()),
-        "splits": entries,
-    }
+    where = root.resolve()
+    entries = {split: _split_entry(where, format, split, paths) for split, paths in given.items()}
+    return {"name": name or where.name, "format": format, "root": str(where), "splits": entries}
+
+
+def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe one split, at the given paths or else at the usual ones."""
+    entry = dict(paths) if paths else _default_entry(root, format, split)
+    for key in ("annotations", "images") + ("masks",) * (format == "coco_panoptic"):
+        if not isinstance(entry.get(key), str):
+            raise BadInput("prep", f"splits.{split}.{key}", "missing", "give a relative path")
+        if key != "annotations" and not (root / entry[key]).is_dir():
+            raise MissingInput(root / entry[key], f"folder of the {key} of split {split}")
+    found = manifest_entry(root, entry)
+    _assert_count(root, split, entry, found)
+    return found
 
 
 def _assert_count(

@@ -67,10 +67,11 @@ def _segment_faults(item: dict[str, Any], file: Path, path: str) -> Iterator[Bad
         where = f"{path}.segments_info[{index}]"
         yield from number_fault(segment, "id", file, where, least=1)
         yield from number_fault(segment, "category_id", file, where)
-        if segment.get("id") in seen:
-            yield BadInput(file, f"{where}.id", f"{segment['id']} occurs twice", UNIQUE)
-        if isinstance(segment.get("id"), int):
-            seen.add(segment["id"])
+        number = segment.get("id")
+        if isinstance(number, int) and number in seen:
+            yield BadInput(file, f"{where}.id", f"{number} occurs twice", UNIQUE)
+        if isinstance(number, int):
+            seen.add(number)
 
 
 class PanopticReader:
@@ -146,12 +147,12 @@ class PanopticReader:
         return self._folder.find(name, self._file, f"images[{index}].file_name")
 
     def _labels(self, index: int) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
-        """Return the (H, W) segment ids of an image and its segments; none without annotation."""
+        """Return the (H, W) segment ids of an image and its segments, (0, 0) without annotation."""
         image = self._images[index]
         size = (image["height"], image["width"])
         at = self._of.get(image["id"])
         if at is None:
-            return np.zeros(size, dtype=np.int32), []
+            return np.zeros((0, 0), dtype=np.int32), []
         annotation = self._annotations[at]
         field = f"annotations[{at}].file_name"
         path = self._masks.find(annotation["file_name"], self._file, field)

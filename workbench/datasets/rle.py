@@ -54,7 +54,9 @@ def covered_pixels(counts: str) -> int:
     bits first, bit 5 for "more follows"; from the fourth run on, the difference to the run two
     before is stored.
     """
-    letters = np.frombuffer(counts.encode("utf-8"), dtype=np.uint8).astype(np.int64) - 48
+    letters = (
+        np.frombuffer(counts.encode("utf-8", "surrogatepass"), dtype=np.uint8).astype(np.int64) - 48
+    )
     if len(letters) == 0 or letters.min() < 0 or letters.max() > 63 or letters[-1] & 32:
         return -1
     last = np.flatnonzero(letters & 32 == 0)

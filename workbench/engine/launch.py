@@ -87,7 +87,7 @@ def train(job: TrainJob, say: Callable[[str], None] = print) -> dict[str, Any]:
     fingerprint = compute_fingerprint(config, job.seed, world_size, owner)
     if int(os.environ.get("RANK", "0")) != 0:
         work_dir = store_root() / "work_dirs" / fingerprint.digest[:16]
-        return _train_locked(job, config, fingerprint, work_dir, say)
+        return _train_locked(job, config, fingerprint, work_dir, _silent)
     work_dir, news = claim_work_dir(store_root() / "work_dirs", fingerprint)
     if news:
         say(f"{job.key} seed {job.seed}: {news}")
@@ -96,6 +96,10 @@ def train(job: TrainJob, say: Callable[[str], None] = print) -> dict[str, Any]:
             return _train_locked(job, config, fingerprint, work_dir, say)
     except Timeout as error:
         raise EsgError(f"{work_dir}: another process trains here; wait for it or end it") from error
+
+
+def _silent(line: str) -> None:
+    """Say nothing: the first process of a distributed run speaks for all."""
 
 
 def _train_locked(
@@ -111,12 +115,12 @@ def _train_locked(
         if finished:
             say(f"{job.key} seed {job.seed}: finished before, reused from {work_dir}")
             return finished
-    else:
+    elif int(os.environ.get("RANK", "0")) == 0:
         _forget(work_dir)
     # MMDetection takes seconds to import: not for a finished run.
     from workbench.engine.session import Session
 
-    state = newest_valid(work_dir, say)
+    state = newest_valid(work_dir, say) if job.resume else None
     if state:
         done = state["meta"]["iteration"]
         say(f"{job.key} seed {job.seed}: resuming after iteration {done} from {work_dir}")

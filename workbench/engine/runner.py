@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -39,9 +39,13 @@ class WorkbenchRunner(Runner):
         MMEngine's own way replaces synchronised batch norms in a single process, for which it
         looks for mmcv's compiled ops and fails where they are stood in for.
         """
-        if self.distributed:
+        if not self.distributed:
+            return model.to(get_device())
+        if get_device() != "cpu":
             return super().wrap_model(model_wrapper_cfg, model)
-        return model.to(get_device())
+        # MMEngine gives device ids, which DistributedDataParallel refuses on CPU.
+        unused = self.cfg.get("find_unused_parameters", False)
+        return MMDistributedDataParallel(module=model, find_unused_parameters=unused)
 
     @property
     def bare_model(self) -> nn.Module:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
 
 from workbench.engine import registry  # noqa: F401  (registers what configs name)
@@ -152,8 +153,9 @@ class Session:
         config.resume = False
         distributed = int(os.environ.get("WORLD_SIZE", "1")) > 1
         config.launcher = "pytorch" if distributed else "none"
-        if distributed and self.device == "cpu":
-            config.env_cfg = {**(config.get("env_cfg") or {}), "dist_cfg": {"backend": "gloo"}}
+        if distributed and self.device == "cpu" and not is_distributed():
+            # MMEngine sets a CUDA device whatever the backend is.
+            torch.distributed.init_process_group(backend="gloo")
         try:
             runner: WorkbenchRunner = WorkbenchRunner.from_cfg(config)
         except (TypeError, KeyError) as error:

@@ -38,7 +38,7 @@ def config_of(content: dict[str, Any], path: Path) -> Config:
 
 
 def parse_config(text: str, path: Path) -> dict[str, Any]:
-    """Parse ``name = value`` lines with values of literals, ``dict(...)`` and ``float('inf')``.
+    """Parse ``name = value`` lines whose values are literals, ``dict(...)``, ``inf`` or ``nan``.
 
     Raises:
         BadInput: Not such lines.
@@ -54,7 +54,7 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
             raise BadInput(path, "meta.config", problem, FIX)
         try:
             values[statement.targets[0].id] = _value(statement.value)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             problem = f"line {statement.lineno}: {str(error).splitlines()[0]}"
             raise BadInput(path, "meta.config", problem, FIX) from error
     return values
@@ -71,14 +71,24 @@ def _value(node: ast.expr) -> Any:
             raise ValueError("** in a dict")
         keys = [_value(key) for key in node.keys if key is not None]
         return dict(zip(keys, map(_value, node.values), strict=True))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return _call(node, node.func.id)
+    if isinstance(node, ast.Call):
+        return _keywords(node)
+    if isinstance(node, ast.Name) and node.id in ("inf", "nan"):
+        return float(node.id)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand)
     return ast.literal_eval(node)
 
 
-def _call(node: ast.Call, name: str) -> Any:
-    if name == "dict" and not node.args and all(item.arg for item in node.keywords):
-        return {str(item.arg): _value(item.value) for item in node.keywords}
-    if name == "float" and len(node.args) == 1 and not node.keywords:
-        return float(_value(node.args[0]))
-    raise ValueError(f"a call of {name}")
+def _keywords(node: ast.Call) -> dict[str, Any]:
+    """Return the value of ``dict(name=value, ...)`` or ``dict({...})``, as MMEngine writes them.
+
+    Raises:
+        ValueError: Any other call.
+    """
+    named = isinstance(node.func, ast.Name) and node.func.id == "dict"
+    plain = all(isinstance(item, ast.Dict) for item in node.args) and len(node.args) <= 1
+    if not named or not plain or any(item.arg is None for item in node.keywords):
+        raise ValueError("a call")
+    values = dict(_value(node.args[0])) if node.args else {}
+    return values | {str(item.arg): _value(item.value) for item in node.keywords}

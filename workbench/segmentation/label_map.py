@@ -44,9 +44,7 @@ def encode_label_map(label_map: NDArray[np.integer[Any]], num_labels: int) -> li
     return encoded
 
 
-def _compress(
-    starts: NDArray[np.intp], ends: NDArray[np.intp], size: tuple[int, int]
-) -> Rle:
+def _compress(starts: NDArray[np.intp], ends: NDArray[np.intp], size: tuple[int, int]) -> Rle:
     """Compress the foreground runs of one mask, given in column order."""
     from pycocotools import mask as mask_utils
 

@@ -96,9 +96,7 @@ def write_outputs(
     write_json(outputs.entities, photo_record(photo, size, entities))
 
 
-def photo_record(
-    photo: Path, size: tuple[int, int], entities: Sequence[Entity]
-) -> dict[str, Any]:
+def photo_record(photo: Path, size: tuple[int, int], entities: Sequence[Entity]) -> dict[str, Any]:
     """Return the entities of a photograph as one record of COCO results, with ids from 1."""
     from pycocotools import mask as mask_utils
 

@@ -23,9 +23,7 @@ def entity_colours(count: int) -> NDArray[np.uint8]:
     return (np.array(colours) * 255).round().astype(np.uint8)
 
 
-def draw_overlay(
-    image: NDArray[np.uint8], label_map: NDArray[np.uint16]
-) -> NDArray[np.uint8]:
+def draw_overlay(image: NDArray[np.uint8], label_map: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Tint each entity in a colour of its own and outline it, in strips.
 
     Args:

@@ -61,11 +61,17 @@ class Segmenter:
     def __init__(
         self, model: nn.Module, pipeline: Callable[[dict[str, Any]], Any], score: str
     ) -> None:
-        self.model, self.pipeline, self.score = model.eval(), pipeline, score
+        # To mypy every attribute of a module is a tensor or a module, not a method.
+        self.model: Any = model.eval()
+        self.pipeline, self.score = pipeline, score
 
     @classmethod
     def from_checkpoint(
-        cls, path: Path, device: str | None = None, overrides: dict[str, Any] | None = None
+        cls,
+        path: Path,
+        device: str | None = None,
+        overrides: dict[str, Any] | None = None,
+        field: str = "overrides",
     ) -> Segmenter:
         """Build the model of a finished checkpoint from the config inside it.
 
@@ -73,6 +79,7 @@ class Segmenter:
             path: File that the train stage or ``esg convert`` wrote.
             device: "cpu" or "cuda"; CUDA where there is one by default.
             overrides: Nested values merged into the config; every key must exist already.
+            field: Where in ``params.yaml`` the overrides are, for errors.
 
         Raises:
             MissingInput: No such file.
@@ -81,14 +88,13 @@ class Segmenter:
         """
         import torch
 
-        _import_registered()
         from workbench.engine.checkpoint import apply_weights, read_weights_only
-        from workbench.stages.resolve import merge_overrides
+        from workbench.overrides import merge_overrides
 
         if not path.is_file():
             raise MissingInput(path, "train it first, or give --checkpoint")
         config = config_of(read_weights_only(path), path)
-        merge_overrides(config, overrides or {}, "overrides")
+        merge_overrides(config, overrides or {}, field)
         model, pipeline = _build(config, path)
         apply_weights(model, path)
         model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -123,33 +129,30 @@ class Segmenter:
         return self.predict(self.prepare(image))
 
 
-def _import_registered() -> None:
-    """Import what registers the types that configs name.
+def _build(config: Config, path: Path) -> tuple[nn.Module, Callable[[dict[str, Any]], Any]]:
+    """Build a config's model, without weights, and its test pipeline, without its loaders.
 
-    MMDetection prints a remark about an optional package on import, which would mix with JSON on
-    standard output.
+    MMDetection prints a remark about an optional package when it is imported, which would mix with
+    JSON on standard output: what is printed here is dropped.
     """
     with redirect_stdout(StringIO()):
-        from workbench.engine import registry, transforms  # noqa: F401
+        from mmdet.registry import MODELS
+        from mmengine.dataset import Compose
+        from mmengine.registry import init_default_scope
+        from mmengine.utils import import_modules_from_strings
 
+        from workbench.engine import registry, transforms  # noqa: F401  (registers types)
 
-def _build(config: Config, path: Path) -> tuple[nn.Module, Callable[[dict[str, Any]], Any]]:
-    """Build a config's model, without weights, and its test pipeline, without its loaders."""
-    from mmdet.registry import MODELS
-    from mmengine.dataset import Compose
-    from mmengine.registry import init_default_scope
-    from mmengine.utils import import_modules_from_strings
-
-    try:
-        init_default_scope(config.get("default_scope", "mmdet"))
-        import_modules_from_strings(**(config.get("custom_imports") or {"imports": []}))
-        pipeline = Compose(_photo_pipeline(config))
-        return MODELS.build(config.model), pipeline
-    # Registries pass on whatever a constructor raises.
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        fix = "use the version of the code that the checkpoint was trained with"
-        raise BadInput(path, "meta.config", f"does not build ({reason[:200]})", fix) from error
+        try:
+            init_default_scope(config.get("default_scope", "mmdet"))
+            import_modules_from_strings(**(config.get("custom_imports") or {"imports": []}))
+            pipeline = Compose(_photo_pipeline(config))
+            return MODELS.build(config.model), pipeline
+        # Registries pass on whatever a constructor raises.
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            fix = "use the version of the code that the checkpoint was trained with"
+            raise BadInput(path, "meta.config", f"does not build ({reason[:200]})", fix) from error
 
 
 def _photo_pipeline(config: Config) -> list[dict[str, Any]]:

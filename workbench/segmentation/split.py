@@ -39,6 +39,7 @@ class SplitJob:
         manifest: File of the prep stage.
         split: Name of a split in the manifest.
         overrides: Nested values merged into the checkpoint's config.
+        field: Where in ``params.yaml`` the overrides are, for errors.
         output: JSON lines to write.
     """
 
@@ -47,6 +48,7 @@ class SplitJob:
     manifest: str
     split: str
     overrides: dict[str, Any]
+    field: str
     output: str
 
 
@@ -76,7 +78,7 @@ def segment_split(job: SplitJob, say: Callable[[str], None]) -> dict[str, Any]:
         raise BadInput(job.manifest, f"splits.{job.split}", "no images", "make the data set again")
     memory = PeakMemory(device)
     started = time.perf_counter()
-    segmenter = Segmenter.from_checkpoint(Path(job.checkpoint), device, job.overrides)
+    segmenter = Segmenter.from_checkpoint(Path(job.checkpoint), device, job.overrides, job.field)
     times = _write_records(segmenter, images, job, say)
     return {
         "num_images": len(times),

@@ -1,1 +1,1 @@
-
+"""One thin command line per DVC stage."""

@@ -15,14 +15,14 @@ from typing import Any
 
 import yaml
 
-from workbench.datasets.manifest import FORMATS, manifest_entry
+from workbench.datasets.manifest import FORMATS, build_manifest
 from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, sha256_tree, write_json
 from workbench.params import load_params
 from workbench.paths import Layout
 from workbench.stages.cli import run_stage
 
-SPLIT_FIELDS = ("annotations", "images", "masks")
+SPLIT_FIELDS = ("annotations", "images", "masks", "num_images")
 
 
 def prep(key: str) -> Path:
@@ -63,7 +63,9 @@ def describe(
 
     Args:
         name: Name of the data set.
-        spec: ``root``, ``format`` and ``splits`` (each ``annotations``, ``images``, ``masks``).
+        spec: ``root``, ``format`` and ``splits``: of each ``annotations``, ``images``, ``masks``
+            and, to be asserted, ``num_images``; or only names, where the real data set's layout
+            is followed.
         base: Folder that a relative ``root`` is relative to.
         manifest: Where the manifest will be; its ``root`` is relative to that folder.
         field: What to call ``spec`` in errors.
@@ -84,36 +86,36 @@ def describe(
     if unknown:
         name_of = sorted(unknown)[0]
         raise BadInput(where, f"{field}.{name_of}", "unknown field", "use root, format, splits")
+    for split, paths in _named(spec["splits"]).items():
+        _check_fields(paths, where, f"{field}.splits.{split}")
     root = base / Path(str(spec["root"])).expanduser()
     if not root.is_dir():
-        raise MissingInput(root, f"put the data there or correct {where} {field}.root")
-    splits = {
-        split: _split(root, content, spec["format"], f"{field}.splits.{split}", where, whole)
-        for split, content in spec["splits"].items()
-    }
-    relative = os.path.relpath(root.resolve(), manifest.parent.resolve())
-    return {"name": name, "format": spec["format"], "root": relative, "splits": splits}
+        place = f"{where} {field}.root" if whole else "params.yaml data_root"
+        raise MissingInput(root, f"put the data there or correct {place}")
+    content = build_manifest(root, spec["format"], spec["splits"], name)
+    for entry in content["splits"].values():
+        for count, records in (("num_images", "images"), ("num_entities", "annotations")):
+            if not entry[count]:
+                fix = "give a COCO annotation file with labelled images"
+                raise BadInput(root / entry["annotations"], records, "is empty", fix)
+        folders = [root / entry[part] for part in ("images", "masks") if entry[part]]
+        entry["files_sha256"] = hash_files(folders, whole=whole)
+    content["root"] = os.path.relpath(root.resolve(), manifest.parent.resolve())
+    return content
 
 
-def _split(
-    root: Path, content: dict[str, Any], layout: str, field: str, where: str, whole: bool
-) -> dict[str, Any]:
-    needed = {"annotations", "images"} | ({"masks"} if layout == "coco_panoptic" else set())
-    wrong = (needed - set(content)) | (set(content) - set(SPLIT_FIELDS))
-    if wrong:
-        name = sorted(wrong)[0]
-        problem = "missing" if name in needed else "unknown field"
-        raise BadInput(where, f"{field}.{name}", problem, f"give {', '.join(sorted(needed))}")
-    for name, value in content.items():
-        if value is not None and not (root / value).exists():
-            raise MissingInput(root / value, f"correct {where} {field}.{name}")
-    entry = manifest_entry(root, {name: content.get(name) for name in SPLIT_FIELDS})
-    for count, name in (("num_images", "images"), ("num_entities", "annotations")):
-        if not entry[count]:
-            fix = "give a COCO annotation file with labelled images"
-            raise BadInput(root / content["annotations"], name, "is empty", fix)
-    folders = [root / content[name] for name in ("images", "masks") if content.get(name)]
-    return {**entry, "files_sha256": hash_files(folders, whole=whole)}
+def _named(splits: Any) -> dict[str, Any]:
+    return splits if isinstance(splits, dict) else {}
+
+
+def _check_fields(paths: Any, where: str, field: str) -> None:
+    if not isinstance(paths, dict):
+        problem = f"is {paths!r}"
+        raise BadInput(where, field, problem, f"give a mapping of {', '.join(SPLIT_FIELDS)}")
+    unknown = set(paths) - set(SPLIT_FIELDS)
+    if unknown:
+        fix = f"use {', '.join(SPLIT_FIELDS)}"
+        raise BadInput(where, f"{field}.{sorted(unknown)[0]}", "unknown field", fix)
 
 
 def hash_files(folders: list[Path], *, whole: bool) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadInput, MissingInput
 from workbench.files import write_text
+from workbench.overrides import merge_overrides
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.stages.cli import run_stage
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 SHARED = Path("configs") / "_base_"
-DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+# The second is the variable by which configs/_base_ gives it to all that need it.
+MANIFEST_KEYS = {"manifest", "data_manifest"}
 
 
 def resolve(key: str) -> Path:
@@ -36,10 +38,13 @@ def resolve(key: str) -> Path:
     """
     params = load_params()
     item = instance(params, "train", key)
+    for field in ("config", "dataset"):
+        if not isinstance(item.get(field), str):
+            raise BadInput("params.yaml", f"train.{key}.{field}", "missing", "name it")
     layout = Layout(params["scale"])
     config = load_config(layout.source_config(item["config"]))
     merge_overrides(config, item.get("overrides") or {}, f"train.{key}.overrides")
-    set_manifest(config, layout.manifest(item["dataset"]))
+    set_manifest(config._cfg_dict, layout.manifest(item["dataset"]))
     resolved = layout.resolved_config(key)
     write_text(resolved, dump(config))
     return resolved
@@ -72,27 +77,15 @@ def load_config(path: Path) -> Config:
         raise BadInput(path, "config", problem, "correct it") from error
 
 
-def merge_overrides(config: Config, overrides: dict[str, Any], field: str) -> None:
-    """Merge a nested mapping into a config, in place; every key must exist already.
-
-    A mapping with ``_delete_: true`` replaces what is there, as in MMEngine.
-
-    Raises:
-        BadInput: A key that the config does not have.
-    """
-    _check_known(config._cfg_dict, overrides, field)
-    config.merge_from_dict(overrides)
-
-
-def set_manifest(config: Config, manifest: Path) -> None:
-    """Point the data sets of all dataloaders at a manifest (relative to the project's root)."""
-    for name in DATALOADERS:
-        loader = config.get(name)
-        if loader:
-            dataset = loader["dataset"]
-            while "dataset" in dataset:
-                dataset = dataset["dataset"]
-            dataset["manifest"] = manifest.as_posix()
+def set_manifest(config: Any, manifest: Path) -> None:
+    """Point all data sets and evaluators at a manifest (relative to the project's root)."""
+    values = config.values() if isinstance(config, dict) else config
+    if isinstance(config, dict):
+        for name in MANIFEST_KEYS & set(config):
+            config[name] = manifest.as_posix()
+    for value in values:
+        if isinstance(value, dict | list | tuple):
+            set_manifest(value, manifest)
 
 
 def dump(config: Config) -> str:
@@ -110,22 +103,6 @@ def _sorted(value: Any) -> Any:
     return value
 
 
-def _check_known(config: Any, overrides: dict[str, Any], field: str) -> None:
-    """Refuse keys that the config does not have; an item of a list is named by its index."""
-    if isinstance(config, list):
-        config = {str(index): item for index, item in enumerate(config)}
-    for name, value in overrides.items():
-        here = f"{field}.{name}"
-        if not isinstance(config, dict):
-            problem = f"the config has a value there, {config!r}, not a mapping"
-            raise BadInput("params.yaml", here, problem, "give a value")
-        if name not in config:
-            known = ", ".join(sorted(map(str, config)))
-            raise BadInput("params.yaml", here, "not in the config", f"use one of: {known}")
-        if isinstance(value, dict) and not value.get("_delete_"):
-            _check_known(config[name], value, here)
-
-
 def _check_parents(path: Path, child: Path, seen: set[Path]) -> None:
     """Refuse parents that DVC does not know of: a change of theirs would go unseen."""
     from mmengine.config import Config
@@ -138,7 +115,8 @@ def _check_parents(path: Path, child: Path, seen: set[Path]) -> None:
     try:
         parents = Config._get_base_files(str(path))
     except SyntaxError as error:
-        raise BadInput(path, f"line {error.lineno}", str(error.msg), "correct it") from error
+        problem = str(error).replace("\n", " ")
+        raise BadInput(path, "Python", problem, "correct the syntax") from error
     shared = (project_root() / SHARED).resolve()
     for parent in parents:
         if "::" in parent:

@@ -55,6 +55,7 @@ def segment_stage(key: str) -> Path:
                 manifest=str(manifest),
                 split=item.get("split", "val"),
                 overrides=item.get("overrides") or {},
+                field=f"{STAGE}.{key}.overrides",
                 output=str(aside / f"seed-{seed}.jsonl"),
             )
             measured = _run_in_process(job)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -132,7 +133,9 @@ def _run_forwarding_signals(command: list[str]) -> tuple[int, bool]:
         if child is not None and child.poll() is None:
             child.send_signal(number)
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    # Python delivers signals to the main thread alone; a sweep may train from another one.
+    main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGTERM, signal.SIGINT) if main else ()
     before = {number: signal.signal(number, forward) for number in numbers}
     try:
         child = subprocess.Popen(command, preexec_fn=_die_with_parent)

@@ -10,14 +10,16 @@ import json
 import math
 import os
 import queue
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import EsgError
 from workbench.files import write_json
 from workbench.tracking.git import git_state
 from workbench.tracking.store import experiment_id, open_store
@@ -108,29 +110,39 @@ class TrackedRun:
         """Open the store and the run: that of the work folder if there is one, else a new one."""
         try:
             self.client = open_store(root)
-            self.run_id = self._reopen() or self._create(root, identity)
+            self.run_id = self.reopen() or self.create(root, identity)
             deliver(self.client, self.run_id, [{"tags": identity.all_tags(root)}])
         # Whatever is wrong with the tracking store, training goes on without it.
         except Exception as error:
             self.client = None
             self._fail(error)
+            self._spool([{"identity": asdict(identity), "tags": identity.all_tags(root)}])
 
-    def _reopen(self) -> str | None:
-        """Return the work folder's run, set to running again; None if there is none."""
+    def known_run(self) -> Any | None:
+        """Return MLflow's record of the work folder's run; None if there is none."""
         assert self.client is not None
         try:
             run_id = str(json.loads((self.folder / RUN_FILE).read_text())["run_id"])
-            run = self.client.get_run(run_id)
+            return self.client.get_run(run_id)
         # A deleted run or a fresh database is no reason to lose the new one.
         except Exception:
             return None
+
+    def reopen(self) -> str | None:
+        """Return the work folder's run, set to running again; None if there is none."""
+        run = self.known_run()
+        if run is None:
+            return None
+        assert self.client is not None
+        run_id = str(run.info.run_id)
         self.client.update_run(run_id, status="RUNNING")
         if "train/loss" in run.data.metrics:
             history = self.client.get_metric_history(run_id, "train/loss")
             self.last_step = max(point.step for point in history)
         return run_id
 
-    def _create(self, root: Path, identity: RunIdentity) -> str:
+    def create(self, root: Path, identity: RunIdentity) -> str:
+        """Make a run and keep its id in the work folder."""
         assert self.client is not None
         experiment = experiment_id(self.client, root, f"esg/{identity.project}")
         run = self.client.create_run(experiment, run_name=identity.name)
@@ -201,6 +213,7 @@ class TrackedRun:
             self._queue.put(None)
             self._writer.join(timeout=60)
         if self.client is None or self.run_id is None:
+            self._spool([{"status": status}])
             return
         try:
             self.client.set_terminated(self.run_id, status=status)
@@ -275,6 +288,36 @@ def open_run(
     return run
 
 
+def deliver_spooled(root: Path, say: Callable[[str], None] = print) -> int:
+    """Deliver what earlier runs could not (``esg sync``); a spool is removed once delivered.
+
+    Returns:
+        Number of records delivered.
+
+    Raises:
+        EsgError: MLflow still does not take them; the spool is kept.
+    """
+    count = 0
+    for spool in sorted(root.glob(f"work_dirs/**/{SPOOL_FILE}")):
+        records = [json.loads(line) for line in spool.read_text(encoding="utf-8").splitlines()]
+        run = TrackedRun(spool.parent, say)
+        try:
+            run.client = open_store(root)
+            known = run.known_run()
+            run_id = known.info.run_id if known else run.create(root, _spooled_identity(records))
+            deliver(run.client, run_id, records)
+        except Exception as error:
+            raise EsgError(f"{spool}: not delivered ({error})") from error
+        spool.unlink()
+        count += len(records)
+    return count
+
+
+def _spooled_identity(records: list[dict[str, Any]]) -> RunIdentity:
+    found = [record["identity"] for record in records if "identity" in record]
+    return RunIdentity(**found[0]) if found else RunIdentity("unknown", "unknown", None, "unknown")
+
+
 def log_stage_run(
     root: Path,
     identity: RunIdentity,
@@ -294,4 +337,6 @@ def log_stage_run(
     for path in artifacts:
         run.log_artifact(path)
     run.close("FINISHED")
+    if not (folder / SPOOL_FILE).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
     return run.run_id

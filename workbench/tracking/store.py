@@ -33,7 +33,7 @@ def open_store(root: Path) -> MlflowClient:
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
     uri = tracking_uri(root)
-    with FileLock(root / ".mlflow.lock", timeout=LOCK_TIMEOUT_S):
+    with FileLock(root / "mlflow.db.lock", timeout=LOCK_TIMEOUT_S):
         _migrate(root / "mlflow.db", uri)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
@@ -58,7 +58,7 @@ def _migrate(database: Path, uri: str) -> None:
 
 def experiment_id(client: MlflowClient, root: Path, name: str) -> str:
     """Return the id of an experiment, which is made if needed, its files beside the database."""
-    with FileLock(root / ".mlflow.lock", timeout=LOCK_TIMEOUT_S):
+    with FileLock(root / "mlflow.db.lock", timeout=LOCK_TIMEOUT_S):
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)

@@ -1,4 +1,4 @@
-"""merge_views: the worked examples, agreement with the slow direct chain, tiles, options, errors."""
+"""Worked examples, agreement with the slow direct chain, independence of tiles, errors."""
 
 from __future__ import annotations
 
@@ -230,9 +230,7 @@ def test_max_entities_keeps_the_highest_scores_in_query_order() -> None:
 def test_uncovered_pixels_are_background_with_crops_only() -> None:
     boxes = torch.tensor([[0, 0, 4, 4], [0, 0, 2, 2]])
     logits = torch.full((2, 1, 2, 2), 5.0)
-    merged = merge_views(
-        logits, torch.ones(1), boxes, (8, 8), (8, 8), (4, 4), views="crops"
-    )
+    merged = merge_views(logits, torch.ones(1), boxes, (8, 8), (8, 8), (4, 4), views="crops")
     assert int(merged.areas[0]) == 4
     assert merged.label_map[:2, :2].all()
 

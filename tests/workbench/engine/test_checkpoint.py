@@ -140,7 +140,9 @@ def test_released_layouts_are_read(tmp_path: Path, wrapper: str | None) -> None:
 def test_other_model_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     save_final(path, nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)).state_dict(), {})
-    with pytest.raises(BadInput, match=r"x.pth: state_dict: unknown: 1.bias, 1.weight; other shape"):
+    with pytest.raises(
+        BadInput, match=r"x.pth: state_dict: unknown: 1.bias, 1.weight; other shape"
+    ):
         apply_weights(nn.Sequential(nn.Linear(2, 4)), path)
     with pytest.raises(BadInput, match="missing: 2.bias, 2.weight"):
         apply_weights(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.Linear(1, 1)), path)

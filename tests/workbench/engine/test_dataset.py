@@ -80,9 +80,9 @@ def test_shortened_and_empty() -> None:
         EntityImageDataset("m.json", "train", [], max_images=0)
 
 
-@pytest.mark.parametrize(("image_id", "expected"), [("image_id", 1.0), ("img_id", 1.0)])
-def test_entity_ap_scores_the_images_it_saw(image_id: str, expected: float) -> None:
+@pytest.mark.parametrize("image_id", ["image_id", "img_id"])
+def test_entity_ap_scores_the_images_it_saw(image_id: str) -> None:
     metric = EntityAP("m.json", "val")
     found = InstanceData(masks=[rle(slice(1, 3), slice(2, 6))], scores=np.array([0.9]))
     metric.process({}, [{image_id: 0, "pred_entities": found}])
-    assert metric.evaluate(size=1)["APe"] == pytest.approx(expected)
+    assert metric.evaluate(size=1)["APe"] == pytest.approx(1.0)

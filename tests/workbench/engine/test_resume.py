@@ -11,6 +11,8 @@ import torch
 from tests.workbench.toy_project import ToyProject
 from workbench.engine.checkpoint import checkpoint_path, load_weights, resumable
 
+pytestmark = pytest.mark.slow
+
 
 def weights_of(project: ToyProject) -> dict[str, torch.Tensor]:
     (folder,) = [path.parent for path in project.root.glob("work_dirs/*/result.json")]
@@ -125,9 +127,7 @@ def test_finished_run_is_reused(unbroken: ToyProject, tmp_path: Path) -> None:
     assert answer["run_id"] == unbroken.result()["run_id"]
 
 
-def test_finished_run_is_trained_again_without_resume(
-    unbroken: ToyProject, tmp_path: Path
-) -> None:
+def test_finished_run_is_trained_again_without_resume(unbroken: ToyProject, tmp_path: Path) -> None:
     project = unbroken.copy(tmp_path / "toy")
     assert project.train(resume=False).code == 0
     assert len(project.seen()) == 80

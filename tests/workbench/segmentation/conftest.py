@@ -64,9 +64,13 @@ WriteCheckpoint = Callable[..., Path]
 
 
 @pytest.fixture
-def write_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WriteCheckpoint]:
+def halves_config() -> str:
+    """Return the config text that `write_checkpoint` uses by default."""
+    return CONFIG
+
+
+@pytest.fixture
+def write_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteCheckpoint]:
     """Return a function that writes a finished checkpoint with a config inside."""
     code = tmp_path / "code"
     code.mkdir()

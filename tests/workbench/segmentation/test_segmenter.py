@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pycocotools import mask as mask_utils
 from workbench.errors import BadInput, MissingInput
 from workbench.segmentation.segmenter import Segmenter
 
-from .conftest import CONFIG, WriteCheckpoint
+WriteCheckpoint = Callable[..., Path]
 
 IMAGE = np.repeat(np.array([[[10], [200], [250]]], dtype=np.uint8), 3, axis=2)
 
@@ -63,9 +64,14 @@ def test_checkpoint_without_config(tmp_path: Path) -> None:
     ],
 )
 def test_configs_that_do_not_fit(
-    tmp_path: Path, write_checkpoint: WriteCheckpoint, old: str, new: str, message: str
+    tmp_path: Path,
+    write_checkpoint: WriteCheckpoint,
+    halves_config: str,
+    old: str,
+    new: str,
+    message: str,
 ) -> None:
-    path = write_checkpoint(tmp_path / "w.pth", CONFIG.replace(old, new))
+    path = write_checkpoint(tmp_path / "w.pth", halves_config.replace(old, new))
     overrides = {"model": {"test_cfg": {"scale": 2.0}}} if message == "scale" else {}
     with pytest.raises(BadInput, match=message) as caught:
         Segmenter.from_checkpoint(path, "cpu", overrides)

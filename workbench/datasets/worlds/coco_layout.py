@@ -117,7 +117,7 @@ def _blemished(
     labels = scene.labels.copy()
     small = [n for n, entity in enumerate(scene.entities, start=1) if entity.kind == "small"]
     crowd = None
-    if draw(rng, 1, 100) <= spec.crowd_percent and len(small) > 2:
+    if draw(rng, 1, 100) <= spec.crowd_percent and len(small) > 1:
         names = Counter(scene.entities[n - 1].name for n in small)
         common = names.most_common(1)[0][0]
         crowd = next(n for n in small if scene.entities[n - 1].name == common)

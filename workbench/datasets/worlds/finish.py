@@ -37,11 +37,14 @@ def finish(
     elif domain.name == "game":
         image = image // 24 * 24 + 12
     else:
-        image = _blurred(_lit(rng, image))
-        level = draw(rng, noise // 2, noise)
-        if level:
-            image = image + rng.integers(-level, level + 1, image.shape, dtype=np.int32)
+        image = _exposed(rng, _blurred(_lit(rng, image)), noise)
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _exposed(rng: np.random.Generator, image: Ints, noise: int) -> Ints:
+    """Add the noise of a sensor."""
+    level = draw(rng, noise // 2, noise)
+    return image + rng.integers(-level, level, image.shape, dtype=np.int8, endpoint=True)
 
 
 def _lit(rng: np.random.Generator, image: Ints) -> Ints:

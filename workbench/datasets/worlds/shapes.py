@@ -98,7 +98,7 @@ def _half_disc(u: Ints, v: Ints) -> Mask:
 
 def _heart(u: Ints, v: Ints) -> Mask:
     lobes = _disc(abs(u) - 120, v + 90, 135)
-    return lobes | ((v >= -90) & (abs(u) * 11 + v * 10 <= 2550) & (v <= 255))
+    return lobes | ((v >= -90) & (abs(u) * 23 + (v + 90) * 17 <= 5865))
 
 
 def _tree(u: Ints, v: Ints) -> Mask:

@@ -46,7 +46,7 @@ class WorldSpec:
         min_visible_area: Entities with fewer visible pixels are left out of the scene.
         min_visible_percent: The same for the visible part of their area.
         contrast: Least sum of channel differences between an entity and what lies below it.
-        noise: Largest sensor noise of photographs, in grey levels.
+        noise: Largest sensor noise of photographs and aerial pictures, in grey levels.
         accent_percent: Chance that a compact entity carries an inner mark of another colour.
         shadow_percent: Chance that an entity of a photograph casts a shadow.
         crowd_percent: Chance that a COCO scene gets one crowd segment.
@@ -119,7 +119,8 @@ def _field(where: str | Path, path: str, key: str, value: Any) -> Any:
         return _pair(where, path, value, least=1)
     if key in ("splits", "domains"):
         return _mapping(where, path, key, value)
-    return _integer(where, path, value, most=100 if key.endswith("_percent") else None)
+    most = 127 if key == "noise" else 100 if key.endswith("_percent") else None
+    return _integer(where, path, value, most=most)
 
 
 def _integer(

@@ -1,0 +1,239 @@
+"""The command line: exit codes, one-line errors, JSON, start-up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from workbench.cli import doctor, output
+from workbench.cli.main import main
+from workbench.cli.runs import parse_options
+from workbench.errors import BadInput, Interrupted, MissingInput
+
+REPOSITORY = Path(__file__).parents[3]
+VERBS = ("segment", "train", "evaluate", "data", "plan", "trace", "doctor")
+PARAMS = """
+scale: smoke
+prep: {world: {}}
+own_data: {street: {root: photos}}
+train: {model: {dataset: world}}
+segment: {model: {checkpoint: model, dataset: street}}
+evaluate: {VI__model: {table: VI, row: model, entities: model, dataset: street}}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1, text
+    return text
+
+
+def test_help_is_fast_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom workbench.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'torch', 'numpy', 'mmengine', 'mmdet', 'mlflow', 'dvc', 'cv2', 'PIL'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 2
+    assert all(f"    {verb}" in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["segment"],
+        ["evaluate", "x.json"],
+        ["data"],
+        ["data", "sync"],
+        ["trace"],
+        ["plan", "a", "b"],
+        ["train", "c.py", "--seed", "x"],
+        ["doctor", "--jso"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "--help" in error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (BadInput("file.json", "field", "is bad", "mend it"), 2),
+        (MissingInput("file.json", "make it"), 4),
+        (Interrupted("stopped"), 75),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_errors_become_exit_codes(
+    raised: BaseException,
+    code: int,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(cell: str, scale: str | None) -> None:
+        raise raised
+
+    monkeypatch.setitem(sys.modules, "workbench.trace", SimpleNamespace(trace=fail))
+    assert main(["trace", "VI:model"]) == code
+    assert error_line(capsys).startswith("error: ")
+
+
+def test_outside_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["trace", "VI:cropformer:APe"]) == 4
+    assert "inside a checkout" in error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "parsed"),
+    [
+        ([], {}),
+        (["a.b=3", "c=1e-3"], {"a.b": 3, "c": 0.001}),
+        (["a=True", "b=false", "c=none"], {"a": True, "b": False, "c": None}),
+        (["a=[1, 2]", "b=x=y", "c="], {"a": [1, 2], "b": "x=y", "c": ""}),
+    ],
+)
+def test_cfg_options(options: list[str], parsed: dict[str, object]) -> None:
+    assert parse_options(options) == parsed
+
+
+@pytest.mark.parametrize("options", [["a"], ["=1"], ["a=1", "a=2"]])
+def test_faulty_cfg_options(options: list[str]) -> None:
+    with pytest.raises(BadInput, match="--cfg-options"):
+        parse_options(options)
+
+
+def test_train_passes_on_what_was_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def train_config(*arguments: object) -> dict[str, object]:
+        asked.extend(arguments)
+        return {"iterations": 5, "wall_time_s": 2.0, "val": {"APe": 0.412}, "weights": "w.pth"}
+
+    stage = SimpleNamespace(train_config=train_config)
+    monkeypatch.setitem(sys.modules, "workbench.stages.train", stage)
+    assert main(["train", "c.py", "--resume", "--seed", "3", "--cfg-options", "a=1"]) == 0
+    assert asked == [Path("c.py"), True, {"a": 1}, 3]
+    assert "APe 41.2" in capsys.readouterr().out
+    assert main(["train", "c.py", "--seed", "-1"]) == 2
+    assert "--seed" in error_line(capsys)
+
+
+def test_evaluate_prints_percent_or_fractions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = {"metrics": {"APe": 0.41234, "AP50": None}, "remarks": ["one id is 0"]}
+    stage = SimpleNamespace(evaluate_predictions=lambda *asked: {**result, "asked": asked})
+    monkeypatch.setitem(sys.modules, "workbench.stages.evaluate", stage)
+    assert main(["evaluate", "p.jsonl", "--dataset", "world"]) == 0
+    assert capsys.readouterr().out == "APe    41.2\nAP50   undefined\nnote: one id is 0\n"
+    assert main(["evaluate", "p.jsonl", "--dataset", "world", "--metric", "APe", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metrics"]["APe"] == 0.41234
+    assert found["asked"] == ["p.jsonl", "world", "APe", "val"]
+
+
+def test_data_check_names_what_waits(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", "--json"]) == 4
+    found = json.loads(capsys.readouterr().out)["datasets"]
+    assert [(each["name"], each["state"]) for each in found] == [
+        ("world", "missing"),
+        ("street", "missing"),
+    ]
+    assert all(each["tables_waiting"] == ["VI"] for each in found)
+    assert "dvc repro prep@world" in found[0]["faults"][0]
+    assert "dvc repro own_data@street" in found[1]["faults"][0]
+    manifest = project / "artifacts/smoke/data/world/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{")
+    assert main(["data", "check", "world"]) == 2
+    printed = capsys.readouterr().out
+    assert "world: broken (tables that wait: VI)" in printed
+    assert "manifest.json" in printed
+    assert main(["data", "check", "moon"]) == 2
+    assert "moon" in error_line(capsys)
+
+
+def test_plan_and_trace_print_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = SimpleNamespace(to_dict=lambda: {"stages": []}, render=lambda: "nothing to run")
+    monkeypatch.setitem(
+        sys.modules, "workbench.planning", SimpleNamespace(plan=lambda target: planned)
+    )
+    assert main(["plan", "headline"]) == 0
+    assert capsys.readouterr().out == "nothing to run\n"
+    assert main(["plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stages": []}
+    found = {
+        "cell": "VI:model:APe",
+        "scale": "smoke",
+        "label": "Model",
+        "status": "reproduced",
+        "waits": None,
+        "values": {"APe": {"printed": 41.0, "reproduced": 40.5, "std": None}},
+        "runs": [{"seed": 0, "run_id": "abc", "values": {"APe": 0.405}, "checkpoint": "w.pth"}],
+    }
+    monkeypatch.setitem(
+        sys.modules, "workbench.trace", SimpleNamespace(trace=lambda cell, scale: found)
+    )
+    assert main(["trace", "VI:model:APe"]) == 0
+    printed = capsys.readouterr().out
+    assert "APe: printed 41, reproduced 40.5, std none" in printed
+    assert "run_id: abc" in printed
+
+
+def test_doctor(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pins = '[project]\ndependencies = ["numpy==0.1", "no-such-package==1.0"]\n'
+    (project / "pyproject.toml").write_text(pins)
+    assert main(["doctor", "--json"]) == 1
+    found = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
+    assert found["numpy"]["state"] == "fault"
+    assert "not installed" in found["no-such-package"]["detail"]
+    assert found["data world (smoke)"]["state"] == "note"
+    assert found["store of runs"]["state"] == "note"
+    assert found["disk"]["detail"].endswith("GiB free")
+    (project / "mlflow.db").write_text("no database")
+    assert doctor._store().state == "fault"
+    (project / "params.yaml").write_text("scale: moon")
+    assert [check.state for check in doctor._data()] == ["fault"]
+
+
+def test_colour_only_on_a_terminal_and_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert output.coloured("x", "red", terminal) == "\033[31mx\033[0m"  # type: ignore[arg-type]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.coloured("x", "red", terminal) == "x"  # type: ignore[arg-type]
+    monkeypatch.delenv("NO_COLOR")
+    assert output.coloured("x", "red", SimpleNamespace(isatty=lambda: False)) == "x"  # type: ignore[arg-type]
