@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def merge_overrides(config: Config, overrides: dict[str, Any], field: str) -> None:
     """Merge a nested mapping into a config, in place; every key must exist already.
 
-    A mapping with ``_delete_: true`` replaces what is there, as in MMEngine.
+    A mapping with ``_delete_: true`` replaces what is there, as in MMEngine; one that changes
+    ``type`` may add keys, which the new class checks.
 
     Raises:
         BadInput: A key that the config does not have.
@@ -32,6 +33,8 @@ def _check_known(config: Any, overrides: dict[str, Any], field: str) -> None:
             problem = f"the config has a value there, {config!r}, not a mapping"
             raise BadInput("params.yaml", here, problem, "give a value")
         if name not in config:
+            if overrides.get("type", config.get("type")) != config.get("type"):
+                continue
             known = ", ".join(sorted(map(str, config)))
             raise BadInput("params.yaml", here, "not in the config", f"use one of: {known}")
         if isinstance(value, dict) and not value.get("_delete_"):

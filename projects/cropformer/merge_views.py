@@ -280,7 +280,7 @@ def _paint_tile(covering: list[_View], order: Tensor, tile: Box) -> tuple[Tensor
     for queries in order.split(per_chunk) if len(order) else ():
         fused = _fuse(windows, queries)
         last = len(queries)
-        # Highest for the query painted last; int16, as PyTorch reduces int64 a hundred times slower.
+        # Highest for the query painted last. int16: PyTorch reduces int64 100 times slower.
         precedence = torch.arange(last, 0, -1, dtype=torch.int16, device=order.device)
         highest = ((fused > MASK_THRESHOLD) * precedence[:, None, None]).amax(0).long()
         fresh = (highest > 0) & (labels == 0)

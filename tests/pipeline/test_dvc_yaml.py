@@ -186,3 +186,10 @@ def files(name: str) -> list[Path]:
     prefixes = [Path(*parts[: end + 1]) for end in range(len(parts))]
     candidates = [each for p in prefixes for each in (p.with_suffix(".py"), p / "__init__.py")]
     return [path for path in candidates if (ROOT / path).is_file()]
+
+
+def test_reference_times_name_every_instance():
+    reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
+    assert set(reference) | {"own_data"} == set(STAGES)
+    for stage in ("prep", "train", "segment"):
+        assert set(reference[stage]) == set(PARAMS[stage])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -215,7 +216,7 @@ class Session:
             "seed": self.job.seed,
         }
         digest = save_final(weights, runner.bare_model.state_dict(), meta)
-        scores = self.validation.metrics
+        score = self.validation.metrics.get("APe", math.nan)
         result = {
             "seed": self.job.seed,
             "run_id": tracked.run_id,
@@ -230,7 +231,7 @@ class Session:
             "wall_time_s": self.meter.wall_time_s,
             "peak_memory_gib": self.meter.peak_memory_gib,
             "device": self._device_name(),
-            "val": {"APe": scores["APe"]} if "APe" in scores else None,
+            "val": {"APe": score} if math.isfinite(score) else None,
             "started_utc": self.started,
         }
         pointer = self.work_dir / "checkpoint.json"
