@@ -1,7 +1,6 @@
 """CropFormer, entity segmentation from a full view and its corner crops (paper 4.1)."""
 
 import workbench.engine  # noqa: F401  (mmcv stand-in must be there before MMDetection is imported)
-
 from projects.cropformer.corner_crop import CornerCropViews, PackViews
 from projects.cropformer.cropformer import MultiViewSegmentor
 from projects.cropformer.cropformer_head import CropFormerHead

@@ -211,7 +211,7 @@ class MultiViewHead(Mask2FormerHead):
 
     @torch.no_grad()
     def match(self, decoded: Decoded, entities: list[InstanceData]) -> list[tuple[Tensor, Tensor]]:
-        """Return, per image, matched query indices and their entities' indices in the last layer."""
+        """Return, per image, the matched queries of the last layer and their entities (indices)."""
         matches = []
         for scores, masks, item in zip(
             decoded.class_logits[-1], decoded.mask_logits[-1], entities, strict=True

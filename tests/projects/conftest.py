@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.structures import InstanceData
 
 import projects.baselines
 import projects.cropformer  # noqa: F401
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 
 MODELS_DIR = Path(__file__).parents[2] / "configs" / "_base_" / "models"
 NUM_QUERIES = 9

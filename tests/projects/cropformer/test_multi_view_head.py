@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from mmdet.models.dense_heads import Mask2FormerHead
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 
