@@ -15,6 +15,18 @@ class EsgError(Exception):
     exit_code = 1
 
 
+class AlreadyReported(EsgError):
+    """A process of ours ended with an error and has said its line; nothing is left to say.
+
+    Args:
+        exit_code: What that process returned.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(f"a process ended with exit code {exit_code}; see the lines above")
+
+
 class BadInput(EsgError):
     """A file, field or argument that cannot be used as it is.
 

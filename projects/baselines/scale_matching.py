@@ -88,11 +88,11 @@ class ScaleMatchedSegmentor(MultiViewSegmentor):
             index = match_queries(logits.sigmoid(), other_logits.sigmoid())
             all_scores.append(other_scores[index])
             all_logits.append(other_logits[index])
-        boxes = logits.new_tensor(sample.view_boxes).expand(len(predictions), 4)
+        full_view = torch.as_tensor(sample.view_boxes, dtype=torch.float32, device=logits.device)
         return merge_views(
             torch.stack(all_logits),
             torch.stack(all_scores).mean(0),
-            boxes,
+            full_view.expand(len(predictions), 4),
             input_size=sample.batch_input_shape,
             valid_size=sample.img_shape,
             image_size=sample.ori_shape,

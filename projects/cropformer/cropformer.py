@@ -85,7 +85,7 @@ class MultiViewSegmentor(BaseDetector):
         return merge_views(
             mask_logits.transpose(0, 1),
             class_scores,
-            mask_logits.new_tensor(sample.view_boxes),
+            torch.as_tensor(sample.view_boxes, dtype=torch.float32, device=mask_logits.device),
             input_size=sample.batch_input_shape,
             valid_size=sample.img_shape,
             image_size=sample.ori_shape,

@@ -70,10 +70,12 @@ def test_upstream_keys_exist():
     for name in ("train", "segment", "evaluate"):
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
-        assert item["project"] == PARAMS["train"][item["checkpoint"]]["project"]
+        trained = PARAMS["train"][item["checkpoint"]]["project"]
+        imports = item["overrides"].get("custom_imports", {}).get("imports", [])
+        assert item["project"] == trained or f"projects.{item['project']}" in imports
     for key, item in PARAMS["evaluate"].items():
         assert key == f"{item['table']}__{item['row']}"
-        assert item["entities"] in PARAMS["segment"]
+        assert item["checkpoint"] == PARAMS["segment"][item["entities"]]["checkpoint"]
         assert item["split"] == PARAMS["segment"][item["entities"]]["split"]
         assert item["dataset"] == PARAMS["segment"][item["entities"]]["dataset"]
     assert {item["table"] for item in PARAMS["evaluate"].values()} == set(PARAMS["tables"])
@@ -83,7 +85,7 @@ def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
         "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
-        "evaluate": {"table", "row", "entities", "dataset", "split"},
+        "evaluate": {"table", "row", "entities", "checkpoint", "dataset", "split"},
     }
     for name, expected in fields.items():
         for key, item in PARAMS[name].items():

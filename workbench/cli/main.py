@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from workbench.cli import data, doctor, reports, runs, segment
 from workbench.cli.output import say_error
-from workbench.errors import EsgError
+from workbench.errors import AlreadyReported, EsgError
 
 USAGE_ERROR = 2
 INTERRUPTED_BY_USER = 130
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
+    except AlreadyReported as error:
+        return error.exit_code
     except EsgError as error:
         say_error(str(error))
         return error.exit_code

@@ -16,6 +16,7 @@ from workbench.engine.checkpoint import discard, newest_valid, resumable
 from workbench.engine.fingerprint import Fingerprint, claim_work_dir, compute_fingerprint
 from workbench.errors import BadInput, EsgError, Interrupted
 from workbench.files import sha256_file, write_json
+from workbench.overrides import merge_options
 from workbench.paths import project_root, store_root
 from workbench.tracking.mlflow_run import RUN_FILE
 
@@ -56,7 +57,9 @@ def load_config(job: TrainJob) -> Config:
     """
     try:
         config = Config.fromfile(job.config, import_custom_modules=False)
-        config.merge_from_dict(job.options)
+        merge_options(config, job.options, "--cfg-options")
+    except EsgError:
+        raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInput(job.config, "config", reason, "correct the config") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from workbench.errors import EsgError
+from workbench.errors import AlreadyReported, EsgError
 
 
 def run_stage(stage: Callable[[str], object], argv: list[str]) -> int:
@@ -16,6 +16,8 @@ def run_stage(stage: Callable[[str], object], argv: list[str]) -> int:
         return 2
     try:
         stage(argv[1])
+    except AlreadyReported as error:
+        return error.exit_code
     except EsgError as error:
         print(f"{name} {argv[1]}: {error}", file=sys.stderr)
         return error.exit_code

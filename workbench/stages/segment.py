@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadInput, EsgError, Interrupted, MissingInput
+from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import atomic_folder, sha256_file, write_json
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
@@ -101,9 +101,9 @@ def _run_in_process(job: SplitJob) -> dict[str, Any]:
         if code < 0:
             raise Interrupted(f"{job.title}: ended by signal {-code}; the same command starts anew")
         if code != 0:
-            error = EsgError(f"{job.title}: ended with exit code {code}; see the lines above")
-            error.exit_code = code if code in (2, 4) else 1
-            raise error
+            if code in (BadInput.exit_code, MissingInput.exit_code):
+                raise AlreadyReported(code)
+            raise EsgError(f"{job.title}: ended with exit code {code}; see the lines above")
         result: dict[str, Any] = json.loads(request.with_suffix(".result.json").read_text())
         return result
 

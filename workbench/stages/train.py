@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BadInput, EsgError, Interrupted, MissingInput
+from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
@@ -106,9 +106,9 @@ def train_in_process(job: TrainJob, processes: int = 1) -> dict[str, Any]:
         if code == Interrupted.exit_code or (signalled and code != 0):
             raise Interrupted(f"{title}: interrupted; the same command resumes")
         if code != 0:
-            error = EsgError(f"{title}: training ended with exit code {code}; see the lines above")
-            error.exit_code = code if code in (2, 4) else 1
-            raise error
+            if code in (BadInput.exit_code, MissingInput.exit_code):
+                raise AlreadyReported(code)
+            raise EsgError(f"{title}: training ended with exit code {code}; see the lines above")
         result: dict[str, Any] = json.loads(request.with_suffix(".result.json").read_text())
         return result
 

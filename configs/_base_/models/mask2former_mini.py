@@ -13,7 +13,7 @@ model = dict(
         in_channels=[32, 64, 128, 256],
         feat_channels=embed_dims,
         out_channels=embed_dims,
-        num_queries=30,
+        num_queries=20,
         pixel_decoder=dict(
             norm_cfg=dict(type='GN', num_groups=8),
             encoder=dict(

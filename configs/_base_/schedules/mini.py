@@ -1,5 +1,5 @@
-# 1,000 iterations of batch 8, AdamW, one cycle.
-max_iters = 1000
+# 750 iterations of batch 8, AdamW, one cycle.
+max_iters = 750
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
