@@ -203,6 +203,8 @@ class MultiViewHead(Mask2FormerHead):
 
     def set_losses(self, decoded: Decoded, entities: list[InstanceData]) -> Losses:
         """Match queries to entities in every layer and return the losses of Eq. 7 for one level."""
+        # Sampling needs floats; every layer of every image would convert its masks again.
+        entities = [InstanceData(labels=item.labels, masks=item.masks.float()) for item in entities]
         metas: list[dict[str, Any]] = [{} for _ in entities]
         losses: Losses = self.loss_by_feat(
             decoded.class_logits, decoded.mask_logits, entities, metas

@@ -13,5 +13,6 @@ test_pipeline = [
     dict(type='CornerCropViews', scale=(96, 96), crops='all', ratio=0.7),
     dict(type='PackViews'),
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(
+    num_workers=1, persistent_workers=True, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, max_images=50))
