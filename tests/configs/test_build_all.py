@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.registry import DefaultScope
 
 import projects.baselines
 import projects.cropformer  # noqa: F401
@@ -26,8 +26,8 @@ def load(path: Path) -> Config:
 
 @pytest.fixture(autouse=True)
 def scope():
-    if DefaultScope.get_current_instance() is None:
-        init_default_scope("mmdet")
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        yield
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=label)

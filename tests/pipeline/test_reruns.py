@@ -131,8 +131,7 @@ def test_config_that_resolves_to_the_same(project, change):
 
 def test_code_of_one_project(project, change):
     change("projects/baselines/__init__.py", lambda text: text + "x = 1\n")
-    runs = ("vita", "v-mask2former")
-    assert ran(project) == {f"{stage}@{run}" for stage in ("train", "segment") for run in runs}
+    assert ran(project) == {"train@vita", "segment@vita", "segment@mask2former-hungarian"}
 
 
 def test_code_of_a_metric(project, change):

@@ -7,7 +7,7 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 import projects.baselines
@@ -19,8 +19,8 @@ NUM_QUERIES = 9
 
 @pytest.fixture(autouse=True)
 def scope():
-    if DefaultScope.get_current_instance() is None:
-        init_default_scope("mmdet")
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        yield
 
 
 @pytest.fixture
