@@ -60,6 +60,10 @@ class InstanceReader:
     def __len__(self) -> int:
         return len(self._images)
 
+    def image_ids(self) -> list[int | str]:
+        """Return the ids of the images, in order."""
+        return [image["id"] for image in self._images]
+
     def __call__(self, index: int) -> EntityImage:
         """Return the record of image ``index``.
 

@@ -70,7 +70,14 @@ def manifest_entry(root: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
     """
     path = root / entry["annotations"]
     content = read_json(path, "put the annotation file there")
+    narratives = entry.get("narratives")
+    found = {"narratives": narratives} if narratives else {}
+    if narratives:
+        if not (root / narratives).is_file():
+            raise MissingInput(root / narratives, "put the narratives there")
+        found["narratives_sha256"] = sha256_file(root / narratives)
     return {
+        **found,
         "annotations": entry["annotations"],
         "images": entry["images"],
         "masks": entry.get("masks"),

@@ -15,6 +15,7 @@ from workbench.datasets.schema import RLE
 from workbench.datasets.worlds.domains import hue_colour
 from workbench.datasets.worlds.encode import write_compact_json, write_jpeg
 from workbench.datasets.worlds.fixed import draw
+from workbench.datasets.worlds.narrative_spec import NarrativeSpec
 from workbench.datasets.worlds.outline import mask_polygons
 from workbench.datasets.worlds.png import write_png
 from workbench.datasets.worlds.scene import Scene
@@ -22,7 +23,7 @@ from workbench.datasets.worlds.spec import WorldSpec
 from workbench.datasets.worlds.vocabulary import CATEGORY_IDS, STUFF
 
 VOID = 0
-_SPLIT_IDS = {"train": 0, "val": 500_000}
+_SPLIT_IDS = {"train": 0, "captions": 250_000, "val": 500_000}
 
 Record = dict[str, Any]
 
@@ -36,7 +37,7 @@ class CocoWriter:
         spec: The world's parameters.
     """
 
-    def __init__(self, root: Path, split: str, spec: WorldSpec) -> None:
+    def __init__(self, root: Path, split: str, spec: WorldSpec | NarrativeSpec) -> None:
         self._root, self._split, self._spec = root, split, spec
         self._images: list[Record] = []
         self._panoptic: list[Record] = []
@@ -107,7 +108,7 @@ def _categories() -> list[Record]:
 
 
 def _blemished(
-    rng: np.random.Generator, scene: Scene, spec: WorldSpec
+    rng: np.random.Generator, scene: Scene, spec: WorldSpec | NarrativeSpec
 ) -> tuple[NDArray[np.int32], int | None]:
     """Merge some small entities into a crowd and leave one unlabelled, as spec's chances say.
 

@@ -11,14 +11,17 @@ from workbench.datasets.manifest import manifest_entry
 from workbench.datasets.worlds.coco_layout import CocoWriter
 from workbench.datasets.worlds.contact_sheet import ContactSheet
 from workbench.datasets.worlds.entityseg_layout import EntitySegWriter
+from workbench.datasets.worlds.grounding_scene import make_grounding_scene
+from workbench.datasets.worlds.narrative_layout import NarrativeWriter
+from workbench.datasets.worlds.narrative_spec import NarrativeSpec, parse_narrative_spec
 from workbench.datasets.worlds.scene import Scene, make_scene
 from workbench.datasets.worlds.spec import WorldSpec, load_specs, parse_spec
 from workbench.errors import BadInput
 from workbench.files import atomic_folder, sha256_tree, write_json
 from workbench.paths import project_root
 
-SPLITS = ("train", "val")
-FORMATS = {"entityseg": "entityseg", "coco": "coco_panoptic"}
+SPLITS = ("train", "val", "captions")
+FORMATS = {"entityseg": "entityseg", "coco": "coco_panoptic", "png": "coco_panoptic"}
 
 
 class SplitWriter(Protocol):
@@ -45,16 +48,14 @@ def write_world(name: str, spec: dict[str, Any], out: Path) -> None:
     Raises:
         BadInput: A field of ``spec`` is missing, unknown or out of range.
     """
-    typed = parse_spec(name, spec)
+    typed = parse_world(name, spec)
     with atomic_folder(out) as aside:
         entries: dict[str, dict[str, Any]] = {}
         sheet = ContactSheet()
         for number, split in enumerate(s for s in SPLITS if s in typed.splits):
             writer = _split_writer(aside, split, typed)
             for index in range(typed.splits[split]):
-                scene = make_scene(typed, number, index)
-                writer.add(index, scene)
-                sheet.add(scene)
+                sheet.add(_add_scene(writer, typed, number, index))
             entries |= writer.close()
         sheet.write(aside / "contact_sheet.png")
         write_json(aside / "manifest.json", _manifest(name, typed, aside, entries))
@@ -82,17 +83,48 @@ def write_worlds(scale: str, out_root: Path, names: Iterable[str] | None = None)
             raise BadInput(path, name, "unknown world", f"use one of: {', '.join(specs)}")
     chosen = [name for name in specs if names is None or name in set(names)]
     for name in chosen:
-        parse_spec(name, specs[name], path)
+        parse_world(name, specs[name], path)
     for name in chosen:
         write_world(name, specs[name], out_root / name)
     return [out_root / name for name in chosen]
 
 
-def _split_writer(root: Path, split: str, spec: WorldSpec) -> SplitWriter:
+def parse_world(
+    name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml"
+) -> WorldSpec | NarrativeSpec:
+    """Check a world's mapping of whichever format and return it typed.
+
+    Raises:
+        BadInput: A field is missing, unknown, of the wrong type or out of range.
+    """
+    if isinstance(raw, dict) and raw.get("format") == "png":
+        return parse_narrative_spec(name, raw, where)
+    return parse_spec(name, raw, where)
+
+
+def _split_writer(root: Path, split: str, spec: WorldSpec | NarrativeSpec) -> SplitWriter:
+    if isinstance(spec, NarrativeSpec):
+        return NarrativeWriter(root, split, spec)
     return (CocoWriter if spec.format == "coco" else EntitySegWriter)(root, split, spec)
 
 
-def _manifest(name: str, spec: WorldSpec, root: Path, entries: dict[str, dict[str, Any]]) -> Any:
+def _add_scene(
+    writer: SplitWriter, spec: WorldSpec | NarrativeSpec, split: int, index: int
+) -> Scene:
+    """Make a scene, hand it to the writer and return it."""
+    if isinstance(spec, NarrativeSpec) and isinstance(writer, NarrativeWriter):
+        found = make_grounding_scene(spec, split, index)
+        writer.add_grounded(index, found)
+        return found.scene
+    assert isinstance(spec, WorldSpec)
+    scene = make_scene(spec, split, index)
+    writer.add(index, scene)
+    return scene
+
+
+def _manifest(
+    name: str, spec: WorldSpec | NarrativeSpec, root: Path, entries: dict[str, dict[str, Any]]
+) -> Any:
     """Describe the files just written, down to the hash of every picture's bytes."""
     splits = {}
     for split, entry in entries.items():

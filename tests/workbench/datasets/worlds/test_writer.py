@@ -20,7 +20,7 @@ from tests.workbench.datasets.conftest import ROOT
 from workbench.datasets import load_entities
 from workbench.datasets.check import check_dataset
 from workbench.datasets.manifest import build_manifest
-from workbench.datasets.worlds import parse_spec, write_world, write_worlds
+from workbench.datasets.worlds import parse_spec, parse_world, write_world, write_worlds
 from workbench.datasets.worlds import writer as writer_module
 from workbench.datasets.worlds.encode import low_resolution
 from workbench.errors import BadInput, MissingInput
@@ -181,9 +181,9 @@ class TestSpec:
     @pytest.mark.parametrize("scale", ["mini", "smoke"])
     def test_configured_worlds_are_valid(self, scale: str) -> None:
         specs = yaml.safe_load((ROOT / f"configs/{scale}/worlds.yaml").read_text())
-        assert set(specs) == {"entityseg", "coco"}
+        assert set(specs) == {"entityseg", "coco", "png"}
         for name, raw in specs.items():
-            assert dataclasses.asdict(parse_spec(name, raw))["format"] == name
+            assert dataclasses.asdict(parse_world(name, raw))["format"] == name
 
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -237,7 +237,7 @@ class TestWriteWorlds:
 
     def test_all_or_some(self, project: Path) -> None:
         assert [p.name for p in write_worlds("smoke", project / "out", ["coco"])] == ["coco"]
-        assert len(write_worlds("smoke", project / "out")) == 2
+        assert len(write_worlds("smoke", project / "out")) == 3
         assert (project / "out/entityseg/manifest.json").is_file()
 
     def test_errors_before_anything_is_written(self, project: Path) -> None:
