@@ -12,7 +12,9 @@ from workbench.engine.meta import build_on_meta
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted(
-    path for path in ROOT.glob("configs/*/*/*.py") if "_base_" not in path.parts
+    path
+    for path in ROOT.glob("configs/*/*/*.py")
+    if "_base_" not in path.parts and "gella" not in path.parts  # they build on trained parts
 )
 
 

@@ -1,0 +1,229 @@
+"""Narratives with pictures and masks as samples of GELLA's three tasks (4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import DATASETS, MODELS
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from projects.gella import prompts
+from projects.gella.image_encoder import clip_pixels
+from projects.gella.picture_cache import Arrays, cached_arrays, entity_labels
+from projects.gella.samples import GroundingSample, colored
+from projects.gella.tokens import PromptTokenizer, Tokens
+from workbench.datasets import EntityImage
+from workbench.datasets.manifest import read_json
+from workbench.datasets.narratives import Narrative, NarrativeDataset, load_narratives
+from workbench.engine.draws import DrawDataset
+from workbench.errors import BadInput
+from workbench.files import sha256_file, sha256_tree
+from workbench.paths import store_root
+from workbench.photos import read_photo
+
+FEATURE_BATCH = 32
+
+
+@DATASETS.register_module()
+class GroundingDataset(DrawDataset):
+    """Grounded narratives, mixed in training with captions that are not grounded.
+
+    Args:
+        manifest: Data manifest with narratives.
+        split: Split of grounded narratives.
+        language: Folder of the language model, for its tokenizer.
+        image_encoder: Config of the image encoder: its input size, and its features if cached.
+        colormap_size: Side of the square colormap in pixels.
+        captions: Split whose captions serve noun extraction and description; the grounded
+            split itself by default.
+        ratios: Shares of the tasks describe, extract and ground; grounding alone by default.
+        assignment: Colours of the colormap, "random" or "location".
+        max_tokens: Longest prompt and answer.
+        cache: Whether frozen image features and label maps are kept on disk between runs.
+        max_samples: Keep the first narratives only.
+
+    Raises:
+        BadInput: Unknown task, shares that do not sum to 1, an empty split, or a cache of an
+            encoder that is trained.
+    """
+
+    def __init__(
+        self,
+        manifest: str,
+        split: str,
+        language: str,
+        image_encoder: dict[str, Any],
+        colormap_size: int,
+        captions: str | None = None,
+        ratios: Mapping[str, float] | None = None,
+        assignment: str = "random",
+        max_tokens: int = 512,
+        cache: bool = True,
+        max_samples: int | None = None,
+    ) -> None:
+        self.ratios = _checked_ratios(ratios or {"ground": 1.0})
+        self.size, self.assignment, self.cache = colormap_size, assignment, cache
+        self.tokenizer = PromptTokenizer(language, max_tokens)
+        self.manifest, self.encoder_config = Path(manifest), image_encoder
+        self.input_size = int(image_encoder_size(image_encoder))
+        self.grounded = self._open(split)
+        self.captions = self.grounded
+        if captions is not None and self.ratios["ground"] < 1:
+            self.captions = self._open(captions)
+        available = len(self.grounded.narratives)
+        self.count = available if max_samples is None else min(max_samples, available)
+
+    def _open(self, split: str) -> _Split:
+        narratives = load_narratives(self.manifest, split)
+        if len(narratives) == 0:
+            raise BadInput(self.manifest, f"splits.{split}", "no narrative", "run prep again")
+        arrays = self._cached(split, narratives) if self.cache else None
+        return _Split(narratives, arrays)
+
+    def _cached(self, split: str, narratives: NarrativeDataset) -> Arrays:
+        if not self.encoder_config.get("frozen", True):
+            fix = "set cache=False or frozen=True"
+            raise BadInput("image_encoder", "frozen", "features of a trained encoder", fix)
+        entry = read_json(self.manifest, "run prep")["splits"][split]
+        pretrained = self.encoder_config.get("pretrained")
+        depends_on = {
+            "manifest": sha256_file(self.manifest),
+            "split": entry,
+            "size": self.size,
+            "encoder": sha256_tree(Path(pretrained)) if pretrained else self.encoder_config,
+            "input_size": self.input_size,
+            "code": [sha256_file(Path(__file__).with_name(f"{name}.py"))
+                     for name in ("picture_cache", "image_encoder", "colormap")],
+        }  # fmt: skip
+        root = store_root() / "work_dirs" / "pictures"
+        return cached_arrays(root, depends_on, lambda: self._compute(narratives))
+
+    def _compute(self, narratives: NarrativeDataset) -> Arrays:
+        entities = narratives.entities
+        labels = np.stack([self._labels(image) for image in entities])
+        encoder = MODELS.build(self.encoder_config).eval()
+        pixels = (clip_pixels(read_photo(image.file), self.input_size) for image in entities)
+        features = []
+        with torch.no_grad():
+            for batch in _batches(pixels, FEATURE_BATCH):
+                features.append(encoder(torch.stack(batch)).numpy().astype(np.float16))
+        return {"labels": labels, "features": np.concatenate(features)}
+
+    def _labels(self, image: EntityImage) -> NDArray[np.uint16]:
+        return entity_labels(decode_masks(image), self.size)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def load(self, index: int) -> dict[str, GroundingSample]:
+        """Return sample ``index``, or one of another task as the shares say."""
+        task = self._task()
+        if task == "ground":
+            return {"samples": self._ground(index)}
+        split = self.captions
+        at = int(np.random.randint(len(split.narratives)))
+        narrative, image = split.narratives[at]
+        if task == "describe":
+            tokens = self.tokenizer.example(prompts.describe_prompt(), narrative.caption)
+        else:
+            tokens = self.answer(narrative)
+        return {"samples": GroundingSample(task, self._image(split, at, image), tokens, index=at)}
+
+    def _task(self) -> str:
+        if self.ratios["ground"] >= 1:
+            return "ground"
+        return str(np.random.choice(list(self.ratios), p=list(self.ratios.values())))
+
+    def _ground(self, index: int) -> GroundingSample:
+        narrative, image = self.grounded.narratives[index]
+        labels = self._label_map(index, image)
+        rng = np.random.default_rng(np.random.randint(2**31))
+        colormap, masks = colored(labels, len(image.masks), self.assignment, rng)
+        targets = phrase_targets(narrative, image)
+        grounded = torch.tensor([phrase.grounded for phrase in narrative.phrases])
+        pixels = self._image(self.grounded, index, image)
+        tokens = self.answer(narrative)
+        return GroundingSample("ground", pixels, tokens, colormap, masks, targets, grounded, index)
+
+    def answer(self, narrative: Narrative) -> Tokens:
+        """Return the noun extraction of a narrative with its answer."""
+        nouns = [phrase.text for phrase in narrative.phrases]
+        where = f"{self.manifest}: image {narrative.image_id}"
+        prompt = prompts.extract_prompt(narrative.caption)
+        return self.tokenizer.example(prompt, prompts.nouns_answer(nouns), where)
+
+    def _label_map(self, index: int, image: EntityImage) -> NDArray[np.uint16]:
+        split = self.grounded
+        if split.arrays is None:
+            return self._labels(image)
+        return np.asarray(split.arrays["labels"][split.picture_of(index)])
+
+    def _image(self, split: _Split, index: int, image: EntityImage) -> torch.Tensor:
+        if split.arrays is None:
+            return clip_pixels(read_photo(image.file), self.input_size)
+        features = split.arrays["features"][split.picture_of(index)]
+        return torch.from_numpy(features.astype(np.float32))
+
+
+class _Split:
+    """Narratives of a split and the cached arrays of its pictures."""
+
+    def __init__(self, narratives: NarrativeDataset, arrays: Arrays | None) -> None:
+        self.narratives, self.arrays = narratives, arrays
+
+    def picture_of(self, index: int) -> int:
+        """Return the position of narrative ``index``'s picture among the split's pictures."""
+        return self.narratives.picture_index(index)
+
+
+def image_encoder_size(config: dict[str, Any]) -> int:
+    """Return the input side of an image encoder's config without loading its weights."""
+    pretrained = config.get("pretrained")
+    if pretrained is None:
+        return int(config["config"]["image_size"])
+    content = read_json(Path(pretrained) / "config.json", "run the stage pretrain")
+    return int(content.get("vision_config", content)["image_size"])
+
+
+def phrase_targets(narrative: Narrative, image: EntityImage) -> torch.Tensor:
+    """Return (V, G) bool: whether phrase v means entity g."""
+    position = {segment: at for at, segment in enumerate(image.segment_ids)}
+    targets = torch.zeros(len(narrative.phrases), len(image.masks), dtype=torch.bool)
+    for row, phrase in enumerate(narrative.phrases):
+        for segment in phrase.segment_ids:
+            targets[row, position[segment]] = True
+    return targets
+
+
+def decode_masks(image: EntityImage) -> NDArray[np.bool_]:
+    """Return the (N, H, W) bool masks of a picture."""
+    if not image.masks:
+        return np.zeros((0, image.height, image.width), bool)
+    return coco_mask.decode(list(image.masks)).astype(bool).transpose(2, 0, 1)
+
+
+def _checked_ratios(ratios: Mapping[str, float]) -> dict[str, float]:
+    unknown = set(ratios) - set(prompts.TASKS)
+    if unknown:
+        fix = f"use {', '.join(prompts.TASKS)}"
+        raise BadInput("config", f"ratios.{sorted(unknown)[0]}", "unknown task", fix)
+    shares = {task: float(ratios.get(task, 0)) for task in prompts.TASKS}
+    if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
+        raise BadInput("config", "ratios", f"{shares}", "give shares that sum to 1")
+    return shares
+
+
+def _batches(items: Any, size: int) -> Any:
+    batch = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,104 @@
+"""Mask2Former's decoder, which here rebuilds the masks that a colormap encodes (Eq. 13)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.dense_heads import Mask2FormerHead
+from mmdet.registry import MODELS
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+Losses = dict[str, Tensor]
+
+
+class Reconstruction(NamedTuple):
+    """What the decoder says of B colormaps with N queries of C channels.
+
+    Attributes:
+        class_logits: Each layer (B, N, 2): entity, no entity.
+        mask_logits: Each layer (B, N, h, w), stride 4.
+        embeddings: (B, N, C) of the last layer, E_vc: what masks and entityness are predicted from.
+    """
+
+    class_logits: list[Tensor]
+    mask_logits: list[Tensor]
+    embeddings: Tensor
+
+
+@MODELS.register_module()
+class EntityMaskDecoder(Mask2FormerHead):
+    """MMDetection's Mask2Former pixel and transformer decoder, with its query embeddings given out.
+
+    Takes the arguments of ``Mask2FormerHead``; one class, "entity".
+    """
+
+    def reconstruct(self, features: list[Tensor]) -> Reconstruction:
+        """Decode a pyramid of blended features, each (B, c, h, w), fine to coarse."""
+        self._normed: Tensor
+        class_logits, mask_logits = self(features, [])
+        return Reconstruction(class_logits, mask_logits, self._normed)
+
+    def _forward_head(
+        self, decoder_out: Tensor, mask_feature: Tensor, attn_mask_target_size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        # The base class calls this after every layer and gives out no embedding.
+        self._normed = self.transformer_decoder.post_norm(decoder_out)
+        return super()._forward_head(decoder_out, mask_feature, attn_mask_target_size)
+
+    def losses_and_matches(
+        self, decoded: Reconstruction, masks: list[Tensor]
+    ) -> tuple[Losses, list[tuple[Tensor, Tensor]]]:
+        """Match queries to entities in every layer and return the losses.
+
+        Args:
+            decoded: Output for B colormaps.
+            masks: Per image (G, H, W) bool, the masks in the colormap.
+
+        Returns:
+            Losses of Eq. 13 by layer, and per image the matched queries of the last layer with
+            their entities, two (K,) index tensors.
+        """
+        entities = [
+            InstanceData(labels=m.new_zeros(len(m), dtype=torch.long), masks=m.float())
+            for m in masks
+        ]
+        metas: list[dict[str, Any]] = [{} for _ in entities]
+        self._matches: list[tuple[Tensor, Tensor]] = []
+        losses: Losses = self.loss_by_feat(
+            decoded.class_logits, decoded.mask_logits, entities, metas
+        )
+        # Layers are matched in order, images within a layer: the last B are of the last layer.
+        return losses, self._matches[-len(entities) :]
+
+    def _get_targets_single(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        targets = super()._get_targets_single(*args, **kwargs)
+        self._matches.append((targets[-1].pos_inds, targets[-1].pos_assigned_gt_inds))
+        return targets
+
+    @torch.no_grad()
+    def tie(self, class_logits: Tensor, mask_logits: Tensor, masks: Tensor) -> Tensor:
+        """Give every input mask a query of its own: the assignment of training, on all pixels.
+
+        Args:
+            class_logits: (N, 2).
+            mask_logits: (N, h, w).
+            masks: (G, H, W) bool with G <= N.
+
+        Returns:
+            (G,) query of each mask.
+        """
+        wanted = F.interpolate(masks[None].float(), mask_logits.shape[-2:], mode="area")[0]
+        result = self.assigner.assign(
+            pred_instances=InstanceData(scores=class_logits, masks=mask_logits.flatten(1)),
+            gt_instances=InstanceData(
+                labels=masks.new_zeros(len(masks), dtype=torch.long), masks=wanted.flatten(1)
+            ),
+            img_meta={},
+        )
+        queries = torch.zeros(len(masks), dtype=torch.long, device=masks.device)
+        matched = result.gt_inds > 0
+        queries[result.gt_inds[matched] - 1] = matched.nonzero()[:, 0]
+        return queries

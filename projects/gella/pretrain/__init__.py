@@ -1,0 +1,14 @@
+"""Training of the small stand-ins for weights that are downloaded at paper scale."""
+
+from projects.gella.pretrain.clip import ClipPretraining, PhraseCropDataset
+from projects.gella.pretrain.language import CaptionDataset, LanguagePretraining
+from projects.gella.pretrain.masks import ColormapDataset, ColormapReconstructor
+
+__all__ = [
+    "CaptionDataset",
+    "ClipPretraining",
+    "ColormapDataset",
+    "ColormapReconstructor",
+    "LanguagePretraining",
+    "PhraseCropDataset",
+]

@@ -1,0 +1,97 @@
+"""Stage ``pretrain`` of a small LLaMA: next token on captions and on repeating a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmdet.registry import DATASETS, MODELS
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from projects.gella import prompts
+from projects.gella.pretrain.tokenizer import REPEAT, captions_of, train_tokenizer
+from workbench.engine.draws import DrawDataset
+
+IGNORED = -100
+
+
+@DATASETS.register_module()
+class CaptionDataset(DrawDataset):
+    """Captions as token sequences: plain, or as a dialogue in which the assistant repeats one.
+
+    Repeating stands for what instruction tuning gives LLaVA: answers that take words from the
+    question (*assumed*). Noun lists are not among the texts.
+
+    Args:
+        manifest: Data manifest with narratives.
+        splits: Splits whose captions are read.
+        vocab_size: Of the tokenizer, which is trained on the same captions.
+        repeat: Share of dialogues.
+    """
+
+    def __init__(
+        self, manifest: str, splits: Sequence[str], vocab_size: int, repeat: float = 0.5
+    ) -> None:
+        self.captions = captions_of(Path(manifest), splits)
+        self.tokenizer = train_tokenizer(self.captions, vocab_size)
+        self.repeat = repeat
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """Return token ids (L,) of one text."""
+        text = self.captions[index]
+        if np.random.rand() < self.repeat:
+            text = f"{prompts.dialogue(REPEAT.format(text))} {text}"
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ends = [self.tokenizer.bos_token_id], [self.tokenizer.eos_token_id]
+        return {"tokens": torch.tensor([*ends[0], *ids, *ends[1]])}
+
+
+@MODELS.register_module()
+class LanguagePretraining(BaseModel):
+    """A LLaMA with random weights, trained to predict the next token.
+
+    Args:
+        config: Fields of ``LlamaConfig``.
+        tokenizer: ``manifest``, ``splits`` and ``vocab_size`` of the tokenizer to save beside it.
+    """
+
+    def __init__(self, config: dict, tokenizer: dict, init_cfg: dict | None = None) -> None:
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        super().__init__(init_cfg=init_cfg)
+        self.tokenizer_config = tokenizer
+        fields = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, **config}
+        self.model = LlamaForCausalLM(LlamaConfig(vocab_size=tokenizer["vocab_size"], **fields))
+
+    def forward(self, tokens: Sequence[Tensor], mode: str = "tensor") -> Any:
+        """Return the loss of sequences (L,), or their logits."""
+        device = self.model.device
+        lengths = torch.tensor([len(row) for row in tokens], device=device)[:, None]
+        ids = pad_sequence([row.to(device) for row in tokens], batch_first=True, padding_value=2)
+        there = torch.arange(ids.shape[1], device=device)[None] < lengths
+        logits = self.model(input_ids=ids, attention_mask=there.long()).logits
+        if mode != "loss":
+            return logits
+        targets = ids.masked_fill(~there, IGNORED)[:, 1:]
+        loss = F.cross_entropy(
+            logits[:, :-1].flatten(0, 1), targets.flatten(), ignore_index=IGNORED
+        )
+        with torch.no_grad():
+            right = (logits[:, :-1].argmax(-1) == targets)[targets != IGNORED]
+        return {"loss": loss, "accuracy": right.float().mean()}
+
+    def export(self, folder: Path) -> None:
+        """Write model and tokenizer as an ordinary ``save_pretrained`` folder."""
+        self.model.save_pretrained(folder)
+        given = self.tokenizer_config
+        texts = captions_of(Path(given["manifest"]), given["splits"])
+        train_tokenizer(texts, given["vocab_size"]).save_pretrained(folder)
