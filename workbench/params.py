@@ -10,6 +10,9 @@ import yaml
 from workbench.errors import BadInput
 from workbench.paths import SCALES, project_root
 
+# Maps of params.yaml whose instances are trained; a key is in one of them only.
+TRAININGS = ("train", "pretrain", "finetune")
+
 
 def load_params(root: Path | None = None) -> dict[str, Any]:
     """Read ``params.yaml`` and check its scale.
@@ -41,3 +44,15 @@ def instance(params: dict[str, Any], stage: str, key: str) -> dict[str, Any]:
         known = ", ".join(sorted(instances)) or "none"
         raise BadInput("params.yaml", f"{stage}.{key}", "unknown instance", f"use one of: {known}")
     return dict(instances[key] or {})
+
+
+def training(params: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the parameters of one training, in whichever map of ``TRAININGS`` it is.
+
+    Raises:
+        BadInput: No map has such a key.
+    """
+    for stage in TRAININGS:
+        if key in (params.get(stage) or {}):
+            return instance(params, stage, key)
+    return instance(params, TRAININGS[0], key)

@@ -63,6 +63,12 @@ class Layout:
     def checkpoints(self, key: str) -> Path:
         return self.artifacts / "checkpoints" / key
 
+    def pretrained(self, key: str) -> Path:
+        return self.artifacts / "pretrained" / key
+
+    def groundings(self, key: str) -> Path:
+        return self.artifacts / "groundings" / key
+
     def entities(self, key: str) -> Path:
         return self.artifacts / "entities" / key
 

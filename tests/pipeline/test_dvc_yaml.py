@@ -58,6 +58,11 @@ def test_params_hold_one_map_a_stage():
         "own_data": "${own_data}",
         "resolve": "${train}",
         "train": "${train}",
+        "resolve_pretrain": "${pretrain}",
+        "pretrain": "${pretrain}",
+        "resolve_finetune": "${finetune}",
+        "finetune": "${finetune}",
+        "ground": "${ground}",
         "segment": "${segment}",
         "evaluate": "${evaluate}",
         "table": "${tables}",
@@ -146,8 +151,12 @@ def test_imported_code_is_a_dependency(stage):
     exempt = ("projects/__init__", *(f"workbench/{name}" for name in (*PLUMBING, "__init__")))
     if stage == "own_data":
         exempt += ("workbench/datasets/",)  # its manifest is made by prep.py alone
-    if stage == "train":  # validation on the way: the weights do not depend on it
-        exempt += ("workbench/metrics/", "workbench/segmentation/")
+    if stage in (
+        "train",
+        "pretrain",
+        "finetune",
+    ):  # validation on the way: the weights do not depend on it
+        exempt += ("workbench/metrics/", "workbench/segmentation/", "workbench/grounding/__init__")
     if stage == "segment":
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
@@ -193,5 +202,5 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    for stage in ("prep", "train", "segment"):
+    for stage in ("prep", "train", "pretrain", "finetune", "segment", "ground"):
         assert set(reference[stage]) == set(PARAMS[stage])

@@ -178,7 +178,20 @@ def data_hashes(plain: dict[str, Any]) -> dict[str, str]:
         if not Path(name).is_file():
             raise MissingInput(name, "put the weights there or change the config's path")
         hashes[name] = sha256_file(Path(name))
+    for name in sorted(_pretrained_of(plain)):
+        if not Path(name).is_dir():
+            key = Path(name).name
+            raise MissingInput(
+                name, f"make it with the stage pretrain (`dvc repro pretrain@{key}`)"
+            )
+        hashes[name] = _folder_hash(Path(name))
     return hashes
+
+
+def _pretrained_of(plain: Any) -> set[str]:
+    """Return the folders of pretrained parts that a config names, see the stage ``pretrain``."""
+    texts = (value for _, value in _items(plain) if isinstance(value, str))
+    return {text for text in texts if Path(text).parent.name == "pretrained"}
 
 
 def _manifest_content(manifest: Path) -> dict[str, str]:

@@ -216,7 +216,7 @@ class Session:
             "seed": self.job.seed,
         }
         digest = save_final(weights, runner.bare_model.state_dict(), meta)
-        score = self.validation.metrics.get("APe", math.nan)
+        scores = {k: v for k, v in self.validation.metrics.items() if math.isfinite(v)}
         result = {
             "seed": self.job.seed,
             "run_id": tracked.run_id,
@@ -231,7 +231,7 @@ class Session:
             "wall_time_s": self.meter.wall_time_s,
             "peak_memory_gib": self.meter.peak_memory_gib,
             "device": self._device_name(),
-            "val": {"APe": score} if math.isfinite(score) else None,
+            "val": scores or None,
             "started_utc": self.started,
         }
         pointer = self.work_dir / "checkpoint.json"

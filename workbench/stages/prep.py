@@ -22,7 +22,7 @@ from workbench.params import load_params
 from workbench.paths import Layout
 from workbench.stages.cli import run_stage
 
-SPLIT_FIELDS = ("annotations", "images", "masks", "num_images")
+SPLIT_FIELDS = ("annotations", "images", "masks", "num_images", "narratives")
 
 
 def prep(key: str) -> Path:

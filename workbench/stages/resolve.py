@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import write_text
 from workbench.overrides import merge_overrides
-from workbench.params import instance, load_params
+from workbench.params import load_params, training
 from workbench.paths import Layout, project_root
 from workbench.stages.cli import run_stage
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SHARED = Path("configs") / "_base_"
 # The second is the variable by which configs/_base_ gives it to all that need it.
 MANIFEST_KEYS = {"manifest", "data_manifest"}
+# A value "pretrained:NAME" stands for the folder that `pretrained` in params.yaml gives NAME.
+PRETRAINED = "pretrained:"
 
 
 def resolve(key: str) -> Path:
@@ -37,7 +39,7 @@ def resolve(key: str) -> Path:
         MissingInput: The config is not there.
     """
     params = load_params()
-    item = instance(params, "train", key)
+    item = training(params, key)
     for field in ("config", "dataset"):
         if not isinstance(item.get(field), str):
             raise BadInput("params.yaml", f"train.{key}.{field}", "missing", "name it")
@@ -45,6 +47,7 @@ def resolve(key: str) -> Path:
     config = load_config(layout.source_config(item["config"]))
     merge_overrides(config, item.get("overrides") or {}, f"train.{key}.overrides")
     set_manifest(config._cfg_dict, layout.manifest(item["dataset"]))
+    set_pretrained(config._cfg_dict, layout, item.get("pretrained") or {}, key)
     resolved = layout.resolved_config(key)
     write_text(resolved, dump(config))
     return resolved
@@ -86,6 +89,24 @@ def set_manifest(config: Any, manifest: Path) -> None:
     for value in values:
         if isinstance(value, dict | list | tuple):
             set_manifest(value, manifest)
+
+
+def set_pretrained(config: Any, layout: Layout, folders: dict[str, str], key: str) -> None:
+    """Replace ``pretrained:NAME`` values by folders, in place.
+
+    Raises:
+        BadInput: ``params.yaml`` gives that name no folder.
+    """
+    items = config.items() if isinstance(config, dict) else enumerate(config)
+    for name, value in list(items):
+        if isinstance(value, dict | list):
+            set_pretrained(value, layout, folders, key)
+        elif isinstance(value, str) and value.startswith(PRETRAINED):
+            part = value.removeprefix(PRETRAINED)
+            if part not in folders:
+                field = f"{key}.pretrained.{part}"
+                raise BadInput("params.yaml", field, "missing", "name an instance of `pretrain`")
+            config[name] = layout.pretrained(folders[part]).as_posix()
 
 
 def dump(config: Config) -> str:

@@ -44,7 +44,7 @@ def segment_stage(key: str) -> Path:
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
-    checkpoints = _checkpoints(layout, item["checkpoint"])
+    checkpoints = finished_checkpoints(layout, item["checkpoint"])
     target = layout.entities(key)
     runs, scores = [], set()
     with atomic_folder(target) as aside:
@@ -66,11 +66,13 @@ def segment_stage(key: str) -> Path:
     return target
 
 
-def _checkpoints(layout: Layout, train_key: str) -> list[tuple[int, Path]]:
+def finished_checkpoints(
+    layout: Layout, train_key: str, stage: str = "train"
+) -> list[tuple[int, Path]]:
     """Return (seed, file) of a training's finished checkpoints, whose hashes must be right."""
     folder = layout.checkpoints(train_key)
     record = folder / "train.json"
-    fix = f"dvc repro train@{train_key}"
+    fix = f"dvc repro {stage}@{train_key}"
     if not record.is_file():
         raise MissingInput(record, fix)
     try:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import atomic_folder, write_json
-from workbench.params import instance, load_params
+from workbench.params import load_params, training
 from workbench.paths import Layout, project_root
 from workbench.stages.cli import run_stage
 
@@ -44,7 +44,7 @@ def train(key: str) -> Path:
     from workbench.engine.launch import TrainJob
 
     params = load_params()
-    item = instance(params, "train", key)
+    item = training(params, key)
     layout = Layout(params["scale"])
     config = layout.resolved_config(key)
     if not config.is_file():

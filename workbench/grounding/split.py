@@ -1,0 +1,267 @@
+"""Groundings of a whole split by one checkpoint, with times; a process of its own.
+
+Run as ``python -m workbench.grounding.split REQUEST``, where REQUEST is a JSON file with the fields
+of `GroundJob`; the measurements go to the same path with the suffix ``.result.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import BadInput, EsgError, MissingInput
+from workbench.files import atomic_path, sha256_file, write_json
+from workbench.grounding.grounder import Grounder
+from workbench.grounding.records import grounding_record
+from workbench.grounding.schema import GroundingAnswer, GroundingRequest
+from workbench.paths import project_root
+from workbench.photos import read_photo
+
+if TYPE_CHECKING:
+    from workbench.datasets import EntityImage
+    from workbench.datasets.narratives import Narrative
+
+PROGRESS_INTERVAL_S = 30
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class GroundJob:
+    """What to ground with what.
+
+    Attributes:
+        title: For progress lines, e.g. ``gella-7b seed 0``.
+        checkpoint: File of the finetune stage.
+        manifest: File of the prep stage.
+        split: Name of a split in the manifest.
+        entities: Entities file of the segment stage; None for the annotated masks.
+        teacher_forced: Whether the nouns are given.
+        withheld: What is hidden from the model, see `workbench.grounding.schema.WITHHELD`.
+        threshold: Probability above which a noun means an entity.
+        overrides: Nested values merged into the checkpoint's config.
+        field: Where in ``params.yaml`` the overrides are, for errors.
+        output: JSON lines to write.
+    """
+
+    title: str
+    checkpoint: str
+    manifest: str
+    split: str
+    entities: str | None
+    teacher_forced: bool
+    withheld: str | None
+    threshold: float
+    overrides: dict[str, Any]
+    field: str
+    output: str
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A narrative to ground, with the masks that are given to the model."""
+
+    index: int
+    narrative: Narrative
+    image: EntityImage
+    request: GroundingRequest
+    ids: list[int]
+
+
+def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
+    """Write a record for each grounded narrative of a split.
+
+    Returns:
+        Measurements: ``num_narratives``; ``infer_time_ms`` a narrative, in batches of ``BATCH``;
+        ``component_times_ms`` likewise; ``reconstruction_miou`` over all masks and
+        ``reconstruction_ap``, class-agnostic AP with the model's entityness as score, both against
+        the masks given; hashes and device.
+
+    Raises:
+        BadInput, MissingInput: Checkpoint, data or a photograph cannot be used.
+    """
+    import torch
+
+    from workbench.engine.session import limit_threads
+
+    threads = limit_threads()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    grounder = Grounder.from_checkpoint(Path(job.checkpoint), device, job.overrides, job.field)
+    totals = _Totals()
+    told = time.perf_counter()
+    with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
+        for batch in _batches(_items(job)):
+            begin = time.perf_counter()
+            answers = grounder.ground([item.request for item in batch], job.withheld)
+            totals.seconds += time.perf_counter() - begin
+            for item, answer in zip(batch, answers, strict=True):
+                stream.write(json.dumps(_record(job, item, answer), allow_nan=False) + "\n")
+                totals.add(item, answer)
+            if time.perf_counter() - told > PROGRESS_INTERVAL_S:
+                told = time.perf_counter()
+                say(f"{job.title}: {totals.count} narratives")
+    if totals.count == 0:
+        raise BadInput(job.manifest, f"splits.{job.split}", "no grounded narrative", "run prep")
+    times = grounder.model.component_times()
+    return {
+        "num_narratives": totals.count,
+        "infer_time_ms": 1000 * totals.seconds / totals.count,
+        "component_times_ms": {name: 1000 * s / totals.count for name, s in times.items()},
+        **totals.reconstruction(),
+        "checkpoint_sha256": sha256_file(Path(job.checkpoint)),
+        "data_sha256": sha256_file(Path(job.manifest)),
+        "device": f"cpu, {threads} threads" if device == "cpu" else torch.cuda.get_device_name(),
+    }
+
+
+class _Totals:
+    """Sums over a split."""
+
+    def __init__(self) -> None:
+        self.count, self.seconds = 0, 0.0
+        self.ious: list[float] = []
+        self.truth: list[dict[str, Any]] = []
+        self.found: list[dict[str, Any]] = []
+        self.images: list[dict[str, Any]] = []
+
+    def add(self, item: _Item, answer: GroundingAnswer) -> None:
+        """Compare the masks as rebuilt with those given."""
+        self.count += 1
+        given, rebuilt = item.request.masks, answer.reconstructed
+        self.ious += mask_ious(given, rebuilt)
+        number = len(self.images) + 1
+        height, width = given.shape[1:]
+        self.images.append({"id": number, "height": height, "width": width})
+        for mask in given:
+            identity = {"id": len(self.truth) + 1, "image_id": number, "category_id": 1}
+            area = int(mask.sum())
+            code = {"segmentation": _encode(mask), "area": area, "iscrowd": 0, "bbox": [0, 0, 1, 1]}
+            self.truth.append({**identity, **code})
+        for mask, score in zip(rebuilt, answer.entityness, strict=True):
+            code = {"segmentation": _encode(mask), "score": float(score)}
+            self.found.append({"image_id": number, "category_id": 1, **code})
+
+    def reconstruction(self) -> dict[str, float]:
+        """Return mean IoU and AP of the rebuilt masks."""
+        from workbench.metrics.entity_ap import score_entities
+
+        categories = [{"id": 1, "name": "entity"}]
+        truth = {"images": self.images, "annotations": self.truth, "categories": categories}
+        scores = score_entities(truth, self.found).metrics
+        return {
+            "reconstruction_miou": float(np.mean(self.ious)),
+            "reconstruction_ap": float(scores["APe"]),
+        }
+
+
+def mask_ious(given: NDArray[np.bool_], rebuilt: NDArray[np.bool_]) -> list[float]:
+    """Return the IoUs of N masks with their counterparts, (N, H, W) each; 1 if both are empty."""
+    found = []
+    for first, second in zip(given, rebuilt, strict=True):
+        union = int((first | second).sum())
+        found.append(float((first & second).sum()) / union if union else 1.0)
+    return found
+
+
+def _items(job: GroundJob) -> Iterator[_Item]:
+    """Yield the split's grounded narratives; pictures without a mask are left out."""
+    from workbench.datasets.narratives import load_narratives
+
+    narratives = load_narratives(Path(job.manifest), job.split)
+    given = _read_entities(Path(job.entities)) if job.entities else None
+    for index, (narrative, image) in enumerate(narratives):
+        if not any(phrase.grounded for phrase in narrative.phrases):
+            continue
+        codes, ids = list(image.masks), list(image.segment_ids)
+        if given is not None:
+            codes = given.get(image.image_id, [])
+            ids = list(range(1, len(codes) + 1))
+        if not codes:
+            continue
+        nouns = tuple(phrase.text for phrase in narrative.phrases) if job.teacher_forced else None
+        photo = read_photo(image.file)
+        request = GroundingRequest(photo, _decode(codes), narrative.caption, nouns)
+        yield _Item(index, narrative, image, request, ids)
+
+
+def _record(job: GroundJob, item: _Item, answer: GroundingAnswer) -> dict[str, Any]:
+    """Return a narrative's record with each noun paired to the annotated phrase that it is."""
+    from workbench.metrics.noun_recall import align
+
+    wanted = [phrase.text for phrase in item.narrative.phrases]
+    truth: list[int | None] = [None] * len(answer.nouns)
+    pairs = (
+        [(at, at) for at in range(len(wanted))]
+        if job.teacher_forced
+        else align(answer.nouns, wanted)
+    )
+    for noun, phrase in pairs:
+        truth[noun] = phrase
+    return {
+        "image_id": item.image.image_id,
+        "narrative": item.index,
+        "mode": "teacher-forced" if job.teacher_forced else "generated",
+        **grounding_record(answer, item.ids, job.threshold, truth),
+    }
+
+
+def _read_entities(path: Path) -> dict[Any, list[dict[str, Any]]]:
+    """Return masks by image of an entities file, best score first as the segment stage writes."""
+    if not path.is_file():
+        raise MissingInput(path, f"dvc repro segment@{path.parent.name}")
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        found[record["image_id"]] = [entity["segmentation"] for entity in record["entities"]]
+    return found
+
+
+def _decode(codes: list[dict[str, Any]]) -> NDArray[np.bool_]:
+    from pycocotools import mask as coco_mask
+
+    decoded = coco_mask.decode(codes).astype(bool)
+    return np.ascontiguousarray(decoded.transpose(2, 0, 1))
+
+
+def _encode(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    from pycocotools import mask as coco_mask
+
+    code: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": list(code["size"]), "counts": code["counts"].decode("ascii")}
+
+
+def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
+    batch: list[_Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def main(request: str) -> int:
+    """Run the job of a request file and write the measurements beside it; returns the exit code."""
+    path = Path(request)
+    os.chdir(project_root())
+    try:
+        job = GroundJob(**json.loads(path.read_text(encoding="utf-8")))
+        result = ground_split(job, lambda line: print(line, flush=True))
+    except EsgError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    write_json(path.with_suffix(".result.json"), result)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

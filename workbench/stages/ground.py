@@ -1,0 +1,124 @@
+"""Stage ``ground``: checkpoints of one training to groundings of one split.
+
+    python -m workbench.stages.ground gella-7b
+
+Reads ``ground.KEY`` of ``params.yaml``; writes ``artifacts/<scale>/groundings/KEY/`` whole: a file
+``seed-<s>.jsonl`` for each checkpoint, and ``groundings.json`` with what each took.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
+from workbench.files import atomic_folder, write_json
+from workbench.grounding.schema import WITHHELD
+from workbench.grounding.split import GroundJob
+from workbench.params import instance, load_params
+from workbench.paths import Layout, project_root
+from workbench.stages.cli import run_stage
+from workbench.stages.segment import finished_checkpoints
+
+GROUND_TRUTH = "ground-truth"
+MODES = ("generated", "teacher-forced")
+
+
+def ground(key: str) -> Path:
+    """Ground a split with the checkpoint of every seed and return the folder written.
+
+    Raises:
+        BadInput: Unknown key, or a checkpoint, data set or field that cannot be used.
+        MissingInput: An earlier stage has not run.
+        EsgError: A seed's process failed; it has said why.
+    """
+    params = load_params()
+    item = instance(params, "ground", key)
+    _check(key, item)
+    layout = Layout(params["scale"])
+    manifest = layout.manifest(item["dataset"])
+    if not manifest.is_file():
+        raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
+    checkpoints = finished_checkpoints(layout, item["checkpoint"], "finetune")
+    target = layout.groundings(key)
+    runs = []
+    with atomic_folder(target) as aside:
+        for seed, checkpoint in checkpoints:
+            job = GroundJob(
+                title=f"{key} seed {seed}",
+                checkpoint=str(checkpoint),
+                manifest=str(manifest),
+                split=item.get("split", "val"),
+                entities=_entities(layout, item["masks"], seed),
+                teacher_forced=item["mode"] == "teacher-forced",
+                withheld=item.get("withheld"),
+                threshold=float(item["threshold"]),
+                overrides=item.get("overrides") or {},
+                field=f"ground.{key}.overrides",
+                output=str(aside / f"seed-{seed}.jsonl"),
+            )
+            runs.append({"seed": seed, **_run_in_process(job)})
+        kept = {name: item.get(name) for name in ("dataset", "masks", "mode", "threshold")}
+        about = {**kept, "split": item.get("split", "val"), "withheld": item.get("withheld")}
+        content = {"key": key, "scale": layout.scale, **about, "runs": runs}
+        write_json(aside / "groundings.json", content)
+    return target
+
+
+def _check(key: str, item: dict[str, Any]) -> None:
+    """Refuse an instance with a field missing or out of range."""
+    for field in ("checkpoint", "dataset", "masks", "mode", "threshold"):
+        if field not in item:
+            raise BadInput("params.yaml", f"ground.{key}.{field}", "missing", "add it")
+    masks = item["masks"]
+    choices = {"mode": MODES, "withheld": WITHHELD}
+    for field, allowed in choices.items():
+        if item.get(field) not in allowed:
+            fix = f"use one of: {', '.join(map(str, allowed))}"
+            raise BadInput("params.yaml", f"ground.{key}.{field}", repr(item.get(field)), fix)
+    if masks != GROUND_TRUTH and not str(masks).startswith("entities/"):
+        fix = f"use {GROUND_TRUTH} or entities/<key of segment>"
+        raise BadInput("params.yaml", f"ground.{key}.masks", repr(masks), fix)
+    threshold = item["threshold"]
+    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise BadInput("params.yaml", f"ground.{key}.threshold", repr(threshold), "give 0 to 1")
+
+
+def _entities(layout: Layout, masks: str, seed: int) -> str | None:
+    """Return the entities file: that of the same seed, or the segmenter's first."""
+    if masks == GROUND_TRUTH:
+        return None
+    folder = layout.artifacts / masks
+    same = folder / f"seed-{seed}.jsonl"
+    found = sorted(folder.glob("seed-*.jsonl"))
+    if not found:
+        raise MissingInput(same, f"dvc repro segment@{folder.name}")
+    return str(same if same.is_file() else found[0])
+
+
+def _run_in_process(job: GroundJob) -> dict[str, Any]:
+    """Run one seed's job in a process of its own and return its measurements."""
+    with tempfile.TemporaryDirectory(prefix="esg-ground-") as folder:
+        request = Path(folder) / "job.json"
+        write_json(request, asdict(job))
+        command = [sys.executable, "-m", "workbench.grounding.split", str(request)]
+        code = subprocess.run(command, check=False).returncode
+        if code < 0:
+            raise Interrupted(f"{job.title}: ended by signal {-code}; the same command starts anew")
+        if code != 0:
+            if code in (BadInput.exit_code, MissingInput.exit_code):
+                raise AlreadyReported(code)
+            raise EsgError(f"{job.title}: ended with exit code {code}; see the lines above")
+        result: dict[str, Any] = json.loads(request.with_suffix(".result.json").read_text())
+        return result
+
+
+if __name__ == "__main__":
+    os.chdir(project_root())
+    sys.exit(run_stage(ground, sys.argv))

@@ -1,0 +1,98 @@
+"""Stage pretrain: stand-ins for downloaded weights, trained here, as ``save_pretrained`` folders.
+
+Run as ``python -m workbench.stages.pretrain KEY``; reads ``pretrain.KEY`` of ``params.yaml``. At
+paper scale nothing is trained: the folder ``weights_root``/``weights`` is linked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput, MissingInput
+from workbench.files import atomic_folder, write_json
+from workbench.params import instance, load_params
+from workbench.paths import Layout, project_root
+from workbench.stages.cli import run_stage
+from workbench.stages.train import seeds_of, train_in_process
+
+
+def pretrain(key: str) -> Path:
+    """Train one model and write it as an ordinary model folder.
+
+    Returns:
+        The folder; ``pretrain.json`` in it says how it was made.
+
+    Raises:
+        BadInput: More than one seed, or a model that cannot be exported.
+        MissingInput: The resolved config, the data or the weights are not there.
+        Interrupted: Stopped by a signal; the same call resumes.
+    """
+    from workbench.engine.launch import TrainJob
+
+    params = load_params()
+    item = instance(params, "pretrain", key)
+    layout = Layout(params["scale"])
+    target = layout.pretrained(key)
+    if layout.scale == "paper":
+        return _link(params, key, item, target)
+    seeds = seeds_of(key, item)
+    if len(seeds) != 1:
+        raise BadInput("params.yaml", f"pretrain.{key}.seeds", repr(seeds), "give one seed")
+    config = layout.resolved_config(key)
+    if not config.is_file():
+        raise MissingInput(config, f"make it with the stage resolve_pretrain (`dvc repro "
+                                   f"resolve_pretrain@{key}`)")  # fmt: skip
+    project = str(item.get("project", "gella"))
+    run = train_in_process(TrainJob(str(config), key, project, layout.scale, seeds[0], True, {}))
+    with atomic_folder(target) as aside:
+        _export(config, Path(run.pop("weights")), aside)
+        write_json(aside / "pretrain.json", {"key": key, "scale": layout.scale, "runs": [run]})
+    print(f"{key}: model folder {target}")
+    return target
+
+
+def _export(config_path: Path, weights: Path, folder: Path) -> None:
+    """Have the trained model write its ``save_pretrained`` folder."""
+    with redirect_stdout(StringIO()):
+        from mmdet.registry import MODELS
+        from mmengine.config import Config
+        from mmengine.registry import init_default_scope
+        from mmengine.utils import import_modules_from_strings
+
+        from workbench.engine import registry  # noqa: F401  (registers types)
+        from workbench.engine.checkpoint import apply_weights
+
+        config = Config.fromfile(str(config_path), import_custom_modules=False)
+        init_default_scope(config.get("default_scope", "mmdet"))
+        import_modules_from_strings(**config.custom_imports)
+        model: Any = MODELS.build(config.model)
+    if not hasattr(model, "export"):
+        fix = "give a model with a method export(folder)"
+        raise BadInput(config_path, "model.type", f"{config.model.type} has no export", fix)
+    apply_weights(model, weights)
+    model.export(folder)
+
+
+def _link(params: dict[str, Any], key: str, item: dict[str, Any], target: Path) -> Path:
+    """Link the files of a downloaded model folder."""
+    root, name = params.get("weights_root"), item.get("weights")
+    if not root or not name:
+        field = "weights_root" if not root else f"pretrain.{key}.weights"
+        raise BadInput("params.yaml", field, "missing", "name the folder of the downloaded model")
+    source = Path(str(root)).expanduser() / str(name)
+    if not (source / "config.json").is_file():
+        raise MissingInput(source / "config.json", f"put the model {name} there")
+    with atomic_folder(target) as aside:
+        for path in sorted(p for p in source.iterdir() if p.is_file()):
+            (aside / path.name).symlink_to(path.resolve())
+    return target
+
+
+if __name__ == "__main__":
+    os.chdir(project_root())
+    sys.exit(run_stage(pretrain, sys.argv))
