@@ -2,7 +2,7 @@
 
 The copy (``work_dirs/smoke``) has its own parameters, pipeline lock, artifacts and store of runs,
 so that a trial leaves neither the user's ``params.yaml`` nor results of other scales changed. It
-is made anew each time: every stage runs.
+is made anew each time: every stage runs, in a process of its own that starts warm (`warm`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pathlib import Path
 import yaml
 
 from workbench.errors import EsgError
-from workbench.params import load_params
+from workbench.params import TRAININGS, load_params
 from workbench.paths import project_root
+from workbench.warm import warm_python
 
 COPIED = ("workbench", "projects", "configs", "reports/tables", "dvc.yaml", ".dvcignore")
 WARNING = "Smoke scale: a few iterations on tiny data. The numbers mean nothing."
@@ -42,8 +43,9 @@ def prepare(root: Path, copy: Path) -> None:
         elif source.is_file():
             shutil.copy2(source, target)
     params = load_params(root) | {"scale": "smoke", "own_data": {}}
-    for item in params["train"].values():
-        item["seeds"] = [0]
+    for stage in TRAININGS:
+        for item in params[stage].values():
+            item["seeds"] = [0]
     (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
@@ -56,14 +58,12 @@ def smoke(target: str = "headline") -> Path:
     root = project_root()
     copy = root / "work_dirs" / "smoke"
     prepare(root, copy)
-    environment = os.environ | {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PYTHONPATH": str(copy),
-    }
     print(WARNING, flush=True)
-    command = [sys.executable, "-m", "dvc", "repro", target]
-    if subprocess.run(command, cwd=copy, env=environment, check=False).returncode:
-        raise EsgError(f"the smoke run failed; what it left is in {copy}")
+    with warm_python(copy / "warm") as path:
+        environment = os.environ | {"PATH": path, "PYTHONPATH": str(copy)}
+        command = [sys.executable, "-m", "dvc", "repro", target]
+        if subprocess.run(command, cwd=copy, env=environment, check=False).returncode:
+            raise EsgError(f"the smoke run failed; what it left is in {copy}")
     return copy
 
 
