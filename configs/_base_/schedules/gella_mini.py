@@ -1,4 +1,4 @@
-# 800 iterations of batch 8, AdamW, one cycle.
+# 800 iterations of batch 8, AdamW, one cycle; the language model at 0.3 of the rate.
 max_iters = 800
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
@@ -8,6 +8,7 @@ optim_wrapper = dict(
         'query_embed': dict(decay_mult=0.0),
         'query_feat': dict(decay_mult=0.0),
         'level_embed': dict(decay_mult=0.0),
+        'language.model': dict(lr_mult=0.3),
     }),
     clip_grad=dict(max_norm=1.0, norm_type=2))
 param_scheduler = [

@@ -46,13 +46,18 @@ class CaptionDataset(DrawDataset):
         return len(self.captions)
 
     def load(self, index: int) -> dict[str, Tensor]:
-        """Return token ids (L,) of one text."""
+        """Return token ids (L,) of one text, and how many at its beginning are not learned."""
         text = self.captions[index]
+        asked = []
         if np.random.rand() < self.repeat:
-            text = f"{prompts.dialogue(REPEAT.format(text))} {text}"
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        ends = [self.tokenizer.bos_token_id], [self.tokenizer.eos_token_id]
-        return {"tokens": torch.tensor([*ends[0], *ids, *ends[1]])}
+            asked = self._ids(prompts.dialogue(REPEAT.format(text)))
+            text = f" {text}"
+        begin = [self.tokenizer.bos_token_id, *asked]
+        ids = [*begin, *self._ids(text), self.tokenizer.eos_token_id]
+        return {"tokens": torch.tensor(ids), "given": len(begin)}
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 @MODELS.register_module()
@@ -72,8 +77,8 @@ class LanguagePretraining(BaseModel):
         fields = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, **config}
         self.model = LlamaForCausalLM(LlamaConfig(vocab_size=tokenizer["vocab_size"], **fields))
 
-    def forward(self, tokens: Sequence[Tensor], mode: str = "tensor") -> Any:
-        """Return the loss of sequences (L,), or their logits."""
+    def forward(self, tokens: Sequence[Tensor], given: Sequence[int], mode: str = "tensor") -> Any:
+        """Return the loss of sequences (L,) beyond their first ``given`` tokens, or the logits."""
         device = self.model.device
         lengths = torch.tensor([len(row) for row in tokens], device=device)[:, None]
         ids = pad_sequence([row.to(device) for row in tokens], batch_first=True, padding_value=2)
@@ -81,7 +86,9 @@ class LanguagePretraining(BaseModel):
         logits = self.model(input_ids=ids, attention_mask=there.long()).logits
         if mode != "loss":
             return logits
-        targets = ids.masked_fill(~there, IGNORED)[:, 1:]
+        places = torch.arange(ids.shape[1], device=device)[None]
+        learned = there & (places >= torch.as_tensor(given, device=device)[:, None])
+        targets = ids.masked_fill(~learned, IGNORED)[:, 1:]
         loss = F.cross_entropy(
             logits[:, :-1].flatten(0, 1), targets.flatten(), ignore_index=IGNORED
         )
