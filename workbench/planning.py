@@ -1,4 +1,4 @@
-"""What a ``dvc repro`` would run, how long it would take and what it would need.
+"""What reproducing a target would run, how long it would take and what it would need.
 
 Times, sizes and memory come from the last run on this machine where there is one, else from the
 reference in ``configs/<scale>/expected_times.yaml``; where neither knows, the plan says so.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from heapq import nlargest
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -18,10 +19,13 @@ from typing import Any
 import yaml
 
 from workbench.errors import BadInput
-from workbench.params import load_params
+from workbench.params import TRAININGS, load_params
 from workbench.paths import Layout, project_root
+from workbench.schedule import makespan
 
 GIB = 2**30
+# What one stage may take of the machine's memory, libraries included, before fewer run at once.
+GIB_A_STAGE = 2.0
 # DVC keeps each output twice where the file system cannot link: in its place and in the cache.
 COPIES = 2
 
@@ -53,7 +57,18 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages that a target would run, at most: one whose inputs come out equal is skipped."""
+    """The stages that a target would run, at most: one whose inputs come out equal is skipped.
+
+    Attributes:
+        target: The targets, with spaces between; null for everything.
+        scale: That of ``params.yaml``.
+        stages: In an order in which they can run.
+        num_stages: Of the target, with those that are up to date.
+        disk_free_gib: Where the project is.
+        memory_total_gib: Of the machine.
+        upstream: The stages that each directly comes after.
+        jobs: Stages that run at once, at most.
+    """
 
     target: str | None
     scale: str
@@ -61,11 +76,24 @@ class Plan:
     num_stages: int
     disk_free_gib: float
     memory_total_gib: float
+    upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    jobs: int = 1
 
     @property
     def seconds(self) -> float:
-        """Expected wall time in s of those stages whose time is known."""
+        """Expected time in s, one after the other, of those stages whose time is known."""
         return sum(stage.seconds or 0.0 for stage in self.stages)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Expected wall time in s with ``jobs`` at once; a stage of unknown time counts nothing."""
+        seconds = {stage.name: stage.seconds or 0.0 for stage in self.stages}
+        return makespan(seconds, self.upstream, self.jobs)
+
+    @property
+    def memory_gib(self) -> float | None:
+        """Sum of the ``jobs`` highest peaks; None if none is known."""
+        return _sum(nlargest(self.jobs, _known(stage.memory_gib for stage in self.stages)))
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -80,10 +108,12 @@ class Plan:
             "num_stages": self.num_stages,
             "stages": [asdict(stage) for stage in self.stages],
             "seconds": self.seconds,
+            "jobs": self.jobs,
+            "elapsed_seconds": self.elapsed_seconds,
             "unknown": list(self.unknown),
             "disk_gib": _sum(stage.disk_gib for stage in self.stages),
             "disk_free_gib": self.disk_free_gib,
-            "memory_gib": _max(stage.memory_gib for stage in self.stages),
+            "memory_gib": self.memory_gib,
             "memory_total_gib": self.memory_total_gib,
         }
 
@@ -108,7 +138,7 @@ class Plan:
         return f"  {kind:<9} {time:>12}  {keys}".rstrip()
 
     def _render_needs(self) -> list[str]:
-        total = format_seconds(self.seconds)
+        total = format_seconds(self.elapsed_seconds)
         if len(self.unknown) == len(self.stages):
             time = "unknown: no run is recorded and no reference time is given"
         elif self.unknown:
@@ -119,8 +149,11 @@ class Plan:
         basis = {"recorded": "this machine's last runs", "reference": "the reference machine"}
         if sources:
             time += f" (from {' and '.join(basis[source] for source in sorted(sources))})"
+            if self.jobs > 1:
+                one = format_seconds(self.seconds)
+                time += f", {self.jobs} stages at a time; {one} one after the other"
         disk = _sum(stage.disk_gib for stage in self.stages)
-        memory = _max(stage.memory_gib for stage in self.stages)
+        memory = self.memory_gib
         return [
             f"Expected time: {time}",
             f"Disk: {_gib(disk)} needed, {_gib(self.disk_free_gib)} free",
@@ -128,23 +161,53 @@ class Plan:
         ]
 
 
-def plan(target: str | None = None) -> Plan:
-    """Return what ``dvc repro TARGET`` would run.
+def plan(*targets: str, jobs: int | None = None) -> Plan:
+    """Return what reproducing targets would run.
 
     Args:
-        target: A stage (``headline``, ``table@VI``, ``train@cropformer``); all without one.
+        *targets: Stages (``headline``, ``table@VI``, ``train@cropformer``); all without one.
+        jobs: Stages that run at once, at most (default: `default_jobs`).
 
     Raises:
         BadInput: No such target, or a pipeline file that DVC cannot read.
     """
     root = project_root()
     params = load_params(root)
-    changed, order = _pipeline(root, target)
+    changed, order = _pipeline(root, targets)
     records = _Records(root, params)
     stages = tuple(records.planned(name, reason) for name, reason in _stale(changed, order))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     free = shutil.disk_usage(root).free / GIB
-    return Plan(target, params["scale"], stages, len(order), free, memory)
+    return Plan(
+        " ".join(targets) or None,
+        params["scale"],
+        stages,
+        len(order),
+        free,
+        _machine_memory_gib(),
+        order,
+        jobs or default_jobs(params["scale"]),
+    )
+
+
+def default_jobs(scale: str) -> int:
+    """Return how many stages to run at once: one a core, as far as memory goes.
+
+    At paper scale it is one, as a training there has the machine's GPUs to itself.
+    """
+    if scale == "paper":
+        return 1
+    return max(1, min(num_cores(), int(_machine_memory_gib() / GIB_A_STAGE)))
+
+
+def num_cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _machine_memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
 
 
 def format_seconds(seconds: float) -> str:
@@ -155,26 +218,27 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _pipeline(root: Path, target: str | None) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Ask DVC which stages of a target changed, and in which order they depend on each other.
+def _pipeline(root: Path, targets: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Ask DVC which stages of targets changed, and in which order they depend on each other.
 
     Returns:
-        Changed stages with what changed; and all stages of the target in an order in which
+        Changed stages with what changed; and all stages of the targets in an order in which
         they can run, each with the stages that it directly comes after.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from networkx import topological_sort
 
-    targets = [target] if target else None
     try:
         with Repo(str(root)) as repo:
-            status = repo.status(targets=targets, with_deps=bool(targets))
+            status = repo.status(targets=list(targets) or None, with_deps=bool(targets))
             graph = repo.index.graph
-            stages = repo.stage.collect(target, with_deps=True) if target else repo.index.stages
-            wanted = {stage.addressing for stage in stages}
+            collect = repo.stage.collect
+            stages = [stage for target in targets for stage in collect(target, with_deps=True)]
+            wanted = {stage.addressing for stage in (stages if targets else graph)}
     except DvcException as error:
         problem = str(error).replace("\n", " ")
+        target = next((each for each in targets if f"'{each}'" in problem), None)
         if target and "does not exist" in problem:
             fix = "use `headline`, `table@<ID>` or another stage that `dvc stage list` names"
             raise BadInput("dvc.yaml", target, "no such target", fix) from error
@@ -245,21 +309,34 @@ class _Records:
         return PlannedStage(name, reason, seconds, source, self._disk_gib(name), memory)
 
     def _runs(self, kind: str, key: str) -> list[dict[str, Any]]:
-        folders = {"train": self.layout.checkpoints, "segment": self.layout.entities}
-        if kind not in folders:
+        layout = self.layout
+        places = {
+            "train": layout.checkpoints(key) / "train.json",
+            "finetune": layout.checkpoints(key) / "train.json",
+            "pretrain": layout.pretrained(key) / "pretrain.json",
+            "segment": layout.entities(key) / "segment.json",
+            "ground": layout.groundings(key) / "groundings.json",
+        }
+        if kind not in places:
             return []
-        path = self.root / folders[kind](key) / f"{kind}.json"
+        path = self.root / places[kind]
         try:
             return list(json.loads(path.read_text(encoding="utf-8"))["runs"])
         except (OSError, ValueError, KeyError, TypeError):
             return []
 
     def _num_seeds(self, kind: str, key: str) -> int:
-        if kind == "segment":
-            key = self.params["segment"].get(key, {}).get("checkpoint", key)
-        elif kind != "train":
+        """Return the runs of a stage: its seeds, or those of the training that it uses."""
+        if kind in TRAININGS:
+            kinds: tuple[str, ...] = (kind,)
+        elif kind in ("segment", "ground"):
+            kinds, key = TRAININGS, self._instance(kind, key).get("checkpoint", key)
+        else:
             return 1
-        return len(self.params["train"].get(key, {}).get("seeds", [0]))
+        return max(len(self._instance(each, key).get("seeds", [0])) for each in kinds)
+
+    def _instance(self, kind: str, key: str) -> dict[str, Any]:
+        return (self.params.get(kind) or {}).get(key) or {}
 
     def _disk_gib(self, name: str) -> float | None:
         outputs = self.lock.get(name, {}).get("outs", [])

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import yaml
 
-from workbench.errors import EsgError
+from workbench.errors import EsgError, Interrupted
 from workbench.params import TRAININGS, load_params
 from workbench.paths import project_root
+from workbench.repro import reproduce
 from workbench.warm import warm_python
 
 COPIED = ("workbench", "projects", "configs", "reports/tables", "dvc.yaml", ".dvcignore")
@@ -49,21 +49,24 @@ def prepare(root: Path, copy: Path) -> None:
     (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
-def smoke(target: str = "headline") -> Path:
-    """Run a target's whole flow at smoke scale and return the folder it ran in.
+def smoke() -> Path:
+    """Run the headline's whole flow at smoke scale and return the folder it ran in.
 
     Raises:
-        EsgError: A stage failed; its own message was printed before.
+        EsgError: A stage failed or the run was interrupted; that was said before.
     """
     root = project_root()
     copy = root / "work_dirs" / "smoke"
     prepare(root, copy)
     print(WARNING, flush=True)
     with warm_python(copy / "warm") as path:
-        environment = os.environ | {"PATH": path, "PYTHONPATH": str(copy)}
-        command = [sys.executable, "-m", "dvc", "repro", target]
-        if subprocess.run(command, cwd=copy, env=environment, check=False).returncode:
-            raise EsgError(f"the smoke run failed; what it left is in {copy}")
+        os.environ |= {"PATH": path, "PYTHONPATH": str(copy)}
+        os.chdir(copy)
+        code = reproduce(["headline"])
+    if code == Interrupted.exit_code:
+        raise Interrupted("stopped; the next run starts anew")
+    if code:
+        raise EsgError(f"the smoke run failed; what it left is in {copy}")
     return copy
 
 
@@ -71,7 +74,7 @@ def main() -> int:
     """Run and say how long it took and where the report is."""
     start = time.monotonic()
     try:
-        copy = smoke(*sys.argv[1:2])
+        copy = smoke()
     except EsgError as error:
         print(f"smoke: {error}", file=sys.stderr)
         return error.exit_code

@@ -16,6 +16,13 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
 
 
+def positive(text: str) -> int:
+    """Return an option's value as a positive integer; a parser's ``type``."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document; NaN and infinity are refused."""
     print(json.dumps(value, indent=2, allow_nan=False, default=str))

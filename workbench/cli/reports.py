@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from workbench.cli.output import add_json_option, print_json
+from workbench.cli.output import add_json_option, positive, print_json
 
 
 def add_verbs(verbs: Any) -> None:
@@ -13,11 +13,14 @@ def add_verbs(verbs: Any) -> None:
     plan = verbs.add_parser(
         "plan",
         help="stages, time, disk and memory before a run",
-        description="Say what `dvc repro TARGET` would run and what it would take.",
+        description="Say what reproducing a target would run and what it would take.",
         allow_abbrev=False,
     )
     plan.add_argument(
-        "target", nargs="?", metavar="TARGET", help="e.g. headline, table@VI (default: everything)"
+        "targets", nargs="*", metavar="TARGET", help="e.g. headline, table@VI (default: everything)"
+    )
+    plan.add_argument(
+        "--jobs", type=positive, metavar="N", help="stages at once (default: as `make repro` runs)"
     )
     add_json_option(plan)
     plan.set_defaults(run=run_plan)
@@ -36,7 +39,7 @@ def run_plan(arguments: argparse.Namespace) -> int:
     """Print the plan of a target."""
     from workbench.planning import plan
 
-    planned = plan(arguments.target)
+    planned = plan(*arguments.targets, jobs=arguments.jobs)
     if arguments.json:
         print_json(planned.to_dict())
     else:

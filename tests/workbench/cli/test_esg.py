@@ -67,7 +67,7 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
         ["data"],
         ["data", "sync"],
         ["trace"],
-        ["plan", "a", "b"],
+        ["plan", "--jobs", "0"],
         ["train", "c.py", "--seed", "x"],
         ["doctor", "--jso"],
     ],
@@ -188,7 +188,7 @@ def test_plan_and_trace_print_json(
 ) -> None:
     planned = SimpleNamespace(to_dict=lambda: {"stages": []}, render=lambda: "nothing to run")
     monkeypatch.setitem(
-        sys.modules, "workbench.planning", SimpleNamespace(plan=lambda target: planned)
+        sys.modules, "workbench.planning", SimpleNamespace(plan=lambda *targets, jobs: planned)
     )
     assert main(["plan", "headline"]) == 0
     assert capsys.readouterr().out == "nothing to run\n"

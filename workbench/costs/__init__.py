@@ -1,0 +1,1 @@
+"""What models cost: parameters and FLOPs counted without weights, seconds measured."""

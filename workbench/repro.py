@@ -1,0 +1,316 @@
+"""Reproduce targets, independent stages side by side: ``python -m workbench.repro TARGET...``.
+
+Each stage is what ``dvc repro --single-item STAGE`` would run, in a process group of its own; DVC's
+own locks keep ``dvc.lock`` whole. A stage that fails stops those that need it and no others. On
+Ctrl-C or SIGTERM the stages are asked to stop: trainings save, and the same command resumes them.
+
+Each stage gets its share of the cores as threads, however many run: the number of threads changes
+the last digits of a training, so it must not change when the training is resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import NoReturn
+
+from workbench.cli.output import positive, say_error
+from workbench.errors import EsgError, Interrupted
+from workbench.params import load_params
+from workbench.paths import project_root
+from workbench.planning import Plan, default_jobs, num_cores, plan
+from workbench.processes import die_with_parent
+from workbench.schedule import Schedule
+
+FAILED = 1
+# Expected time of a stage of which nothing is known, in s.
+UNKNOWN_SECONDS = 5.0
+POLL_S = 0.05
+PIPE_BYTES = 65536
+# A stage that was just being started may not have heard the first request to stop.
+REPEAT_STOP_S = 3.0
+# What DVC says after every stage and helps nobody here.
+NOISE = ("", "Updating lock file 'dvc.lock'", "Generating lock file 'dvc.lock'")
+
+
+def reproduce(targets: Sequence[str], jobs: int | None = None) -> int:
+    """Bring targets up to date and return the exit code.
+
+    Args:
+        targets: Stages; all of the pipeline without one.
+        jobs: Stages at once, at most (default: `workbench.planning.default_jobs`).
+
+    Returns:
+        0; 1 if a stage failed; 75 if asked to stop, after which the same call resumes.
+
+    Raises:
+        BadInput: No such target, or a pipeline file that DVC cannot read.
+    """
+    os.chdir(project_root())
+    made = plan(*targets, jobs=jobs)
+    print(made.render(), flush=True)
+    if not made.stages:
+        return 0
+    os.environ["OMP_NUM_THREADS"] = str(_threads(made.jobs))
+    return _Runner(made).run()
+
+
+def reproduce_serially(targets: Sequence[str]) -> int:
+    """Become ``dvc repro TARGETS``, if there is anything to run."""
+    os.chdir(project_root())
+    made = plan(*targets, jobs=1)
+    print(made.render(), flush=True)
+    if made.stages:
+        os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *targets])
+    return 0
+
+
+def _threads(jobs: int) -> int:
+    """Return each stage's share of the cores, or what the user allows if that is less."""
+    share = max(1, num_cores() // jobs)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
+
+
+@dataclass
+class _Running:
+    """A stage's process, whose group has the same number.
+
+    Attributes:
+        name: Of the stage.
+        process: Number of the process and of its group.
+        stream: File descriptor of what the group prints.
+        rest: What was read of a line that has not ended.
+        status: Exit status; None while it runs.
+    """
+
+    name: str
+    process: int
+    stream: int
+    rest: bytes = b""
+    status: int | None = None
+
+    def read(self) -> None:
+        """Print the whole lines that have come, each after the stage's name."""
+        with contextlib.suppress(BlockingIOError):
+            while got := os.read(self.stream, PIPE_BYTES):
+                self.rest += got
+        *lines, self.rest = self.rest.replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            self.say(line.decode(errors="replace"))
+
+    def say(self, line: str) -> None:
+        if line.strip() not in NOISE:
+            print(f"{self.name} | {line}", flush=True)
+
+    def close(self) -> None:
+        """Print the last line, ended or not."""
+        self.read()
+        self.say(self.rest.decode(errors="replace"))
+        os.close(self.stream)
+
+    def signal(self, number: int) -> bool:
+        """Send a signal to the group; returns whether any process of it is left."""
+        try:
+            os.killpg(self.process, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+@dataclass
+class _Stop:
+    """How often the user asked to stop, and when the stages were told last."""
+
+    asked: int = 0
+    told_at: float = field(default=float("-inf"))
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        self.asked += 1
+        self.told_at = float("-inf")
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {n: signal.signal(n, stop.receive) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Runner:
+    """Starts the stages of a plan, at most ``plan.jobs`` at once, and waits for them."""
+
+    def __init__(self, made: Plan) -> None:
+        seconds = {stage.name: stage.seconds or UNKNOWN_SECONDS for stage in made.stages}
+        self.schedule = Schedule(seconds, made.upstream)
+        self.jobs = made.jobs
+        self.running: dict[int, _Running] = {}
+        self.failed: list[str] = []
+        self.skipped: list[str] = []
+        self.selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Run all; returns the exit code."""
+        with _stop_on_signals() as stop:
+            while self._start_ready(stop) or self.running:
+                for key, _ in self.selector.select(POLL_S):
+                    key.data.read()
+                self._collect(stop)
+                self._pass_on(stop)
+        if stop.asked:
+            print("interrupted; the same command resumes", flush=True)
+            return Interrupted.exit_code
+        if self.failed:
+            say_error(f"failed: {', '.join(self.failed)}")
+            if self.skipped:
+                say_error(f"not run because of that: {', '.join(self.skipped)}")
+            return FAILED
+        return 0
+
+    def _start_ready(self, stop: _Stop) -> bool:
+        """Start what may start; returns whether anything was."""
+        started = False
+        while not stop.asked and len(self.running) < self.jobs:
+            name = self.schedule.take()
+            if name is None:
+                break
+            stage = _start(name)
+            self.running[stage.process] = stage
+            self.selector.register(stage.stream, selectors.EVENT_READ, stage)
+            started = True
+        return started
+
+    def _collect(self, stop: _Stop) -> None:
+        """Take note of the stages that ended; of one asked to stop, when nothing is left of it."""
+        for stage in list(self.running.values()):
+            if stage.status is None:
+                ended, status = os.waitpid(stage.process, os.WNOHANG)
+                stage.status = status if ended else None
+            if stage.status is None or (stop.asked and stage.signal(0)):
+                continue
+            self.selector.unregister(stage.stream)
+            stage.close()
+            del self.running[stage.process]
+            if stage.status == 0:
+                self.schedule.finish(stage.name)
+            else:
+                self.failed.append(stage.name)
+                self.skipped += self.schedule.give_up(stage.name)
+
+    def _pass_on(self, stop: _Stop) -> None:
+        """Tell the stages to stop if asked to, and to end at once if asked again."""
+        now = time.monotonic()
+        if not stop.asked or now - stop.told_at < REPEAT_STOP_S:
+            return
+        stop.told_at = now
+        for stage in self.running.values():
+            stage.signal(signal.SIGTERM if stop.asked == 1 else signal.SIGKILL)
+
+
+def _start(name: str) -> _Running:
+    """Fork a process for a stage; what it and its children print comes through a pipe."""
+    stream, sink = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    process = os.fork()
+    if process == 0:
+        os.close(stream)
+        _become_stage(name, sink)
+    os.close(sink)
+    with contextlib.suppress(OSError):  # the child does it too; whoever comes first
+        os.setpgid(process, process)
+    os.set_blocking(stream, False)
+    return _Running(name, process, stream)
+
+
+def _become_stage(name: str, sink: int) -> NoReturn:
+    """Run a stage in this process, a fork, and end it."""
+    code = FAILED
+    try:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _pass_to_group)
+        die_with_parent()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for number, stream in enumerate((nothing, sink, sink)):
+            os.dup2(stream, number)
+        os.close(nothing)
+        os.close(sink)
+        code = _reproduce_one(name)
+    except KeyboardInterrupt:
+        code = Interrupted.exit_code
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _pass_to_group(number: int, frame: FrameType | None) -> None:
+    """Hand SIGTERM to the stage's processes; DVC itself waits for them.
+
+    DVC ignores SIGINT, not SIGTERM, while its command runs; at other times it is to end.
+    """
+    signal.signal(signal.SIGTERM, _heard)
+    os.killpg(0, signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def _heard(number: int, frame: FrameType | None) -> None:
+    """Do nothing. Unlike a signal that is ignored, this does not go over to new processes."""
+
+
+def _reproduce_one(name: str) -> int:
+    """Run one stage if it changed, as ``dvc repro --single-item`` does; returns the exit code."""
+    from dvc import lock
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    # DVC looks six times as often; its lock is held for a second at most, by turns.
+    lock.DEFAULT_TIMEOUT = 6 * POLL_S
+    try:
+        with Repo(_wait_for_lock=True) as repo:
+            repo.reproduce([name], single_item=True)
+    except DvcException as error:
+        print(f"{error}: {error.__cause__}" if error.__cause__ else error, flush=True)
+        return FAILED
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, reproduce, return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workbench.repro",
+        description="Bring stages and all that they need up to date, several at a time.",
+        epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage, 75 interrupted and resumable.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: every stage")
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="stages at once (default: one a core)"
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        jobs = parsed.jobs or default_jobs(load_params()["scale"])
+        if jobs == 1:
+            return reproduce_serially(parsed.targets)
+        return reproduce(parsed.targets, jobs)
+    except EsgError as error:
+        say_error(str(error))
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Count one row of a cost table: parameters and multiply-adds at the paper's sizes, no weights.
+
+    python -m workbench.stages.count XI__gella
+
+Reads ``count.KEY`` of ``params.yaml``, the config it names (of paper scale at every scale: counting
+needs neither data nor a GPU) and the printed values in ``reports/tables/<table>.yaml``; writes
+``artifacts/<scale>/scores/<table>/<row>.json``. Values are in M parameters and giga multiply-adds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.files import write_json
+from workbench.params import instance, load_params
+from workbench.paths import Layout, project_root
+from workbench.reporting.table_spec import load_spec
+from workbench.stages.cli import run_stage
+from workbench.stages.evaluate import summary
+from workbench.stages.resolve import dump, load_config
+from workbench.tracking.git import git_state
+
+COUNTED_AT = "paper"
+VERSIONED = ("torch", "transformers", "onedl-mmcv", "onedl-mmdetection", "onedl-mmengine")
+DEVICE = "none: counted on the meta device"
+
+
+def count(key: str) -> Path:
+    """Count one row and return the file it is in.
+
+    Raises:
+        BadInput: Unknown key, row or component.
+        MissingInput: The config is not there.
+    """
+    params = load_params()
+    item = instance(params, "count", key)
+    for field in ("table", "row", "config"):
+        if not isinstance(item.get(field), str):
+            raise BadInput("params.yaml", f"count.{key}.{field}", "missing", "name it")
+    layout = Layout(params["scale"])
+    begin = time.perf_counter()
+    row, config_text = _row(Layout(COUNTED_AT).source_config(item["config"]), item)
+    target = layout.score(item["table"], item["row"])
+    numbers = {metric: row.value(metric) for metric in row.metrics}
+    content = {
+        "table": item["table"],
+        "row": item["row"],
+        "scale": layout.scale,
+        "counted_at": COUNTED_AT,
+        "metrics": {name: summary([_number(value)]) for name, value in numbers.items()},
+        "remarks": row.remarks(),
+        "score": None,
+    }
+    made = _provenance(row, config_text)
+    made["count_time_s"] = round(time.perf_counter() - begin, 1)
+    write_json(target, {**content, "provenance": [made]})
+    return target
+
+
+def _row(path: Path, item: dict[str, Any]) -> tuple[Any, str]:
+    """Return the row's cells and the config's text."""
+    from mmengine.registry import DefaultScope
+    from mmengine.utils import import_modules_from_strings
+
+    from workbench.costs.ledger import Ledger
+    from workbench.costs.row import CostRow
+
+    config = load_config(path)
+    import_modules_from_strings(**config.custom_imports)
+    content = config.to_dict()
+    table, name = item["table"], item["row"]
+    rows = content["rows"].get(table, {})
+    if name not in rows:
+        known = ", ".join(sorted(rows)) or "none"
+        raise BadInput(path, f"rows.{table}.{name}", "missing", f"use one of: {known}")
+    printed = {row.id: row.printed for row in load_spec(table).rows}.get(name, {})
+    ledger = Ledger(content["components"], path)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        entry, metrics = rows[name], content["metrics"][table]
+        return CostRow(entry, metrics, printed, ledger, content["tolerance"]), dump(config)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _provenance(row: Any, config_text: str) -> dict[str, Any]:
+    git = git_state(project_root())
+    counted = {
+        name: {"parameters": each.parameters, "flops": each.flops}
+        for name, each in row.components.items()
+    }
+    return {
+        "seed": None,
+        "git_commit": git.commit,
+        "git_dirty": git.dirty,
+        "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
+        "device": DEVICE,
+        "counted_at": COUNTED_AT,
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
+        "components": counted,
+    }
+
+
+if __name__ == "__main__":
+    os.chdir(project_root())
+    sys.exit(run_stage(count, sys.argv))
