@@ -4,15 +4,18 @@ PYTHON ?= python3.11
 VENV ?= .venv
 # Index of PyTorch wheels to use instead of pip's own, e.g. for a CPU build or a given CUDA version.
 TORCH_INDEX ?=
+# Stages that run at once; one a core, as far as memory goes, unless it is given.
+JOBS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 STAMP_DEV := $(VENV)/.installed-dev
 STAMP_UI := $(VENV)/.installed-ui
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
-# Compiling to byte code is left to the first import: it takes a third of the time of installing.
+# Compiling to byte code is left to the first import, of what is imported: all of it takes a third
+# of the time of installing. So that import must be free to write.
 LOCKED := --no-compile --constraint requirements.lock
-RUN := PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=1 \
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=1 \
 	DVC_NO_ANALYTICS=1 HF_HUB_OFFLINE=1 NO_ALBUMENTATIONS_UPDATE=1 PYTHONWARNINGS=ignore
 MAKEFLAGS += --no-print-directory
 
@@ -34,13 +37,12 @@ REQUIRE = @$(need_git)$(need_repository)$(need_python)$(need_version)$(need_venv
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@echo "make TARGET [PYTHON=python3.11] [TORCH_INDEX=URL]"
+	@echo "make TARGET [PYTHON=python3.11] [TORCH_INDEX=URL] [JOBS=N]"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
 		printf '%-8s %s\n' "  $$name" "$$text"; done
 
 repro: $(STAMP)  ## set up, print plan and expected time, reproduce the headline table, say where it is
-	@$(RUN) esg plan headline
-	@$(RUN) dvc repro headline
+	@$(RUN) python -m workbench.repro headline $(if $(JOBS),--jobs $(JOBS))
 	@$(RUN) python -m workbench.stages.headline --where
 
 test: $(STAMP_DEV)  ## set up and run the whole test suite
@@ -50,8 +52,7 @@ smoke: $(STAMP)  ## the whole flow at smoke scale, in a copy of its own: minutes
 	@$(RUN) python -m workbench.smoke
 
 all: $(STAMP)  ## every table
-	@$(RUN) esg plan
-	@$(RUN) dvc repro
+	@$(RUN) python -m workbench.repro $(if $(JOBS),--jobs $(JOBS))
 
 ui: $(STAMP_UI)  ## MLflow on the local store of runs
 	@$(RUN) mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
