@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -37,22 +38,32 @@ class Component:
     run: Callable[[], Any]
 
 
-@dataclass(frozen=True)
 class Count:
-    """Parameters of a component and FLOPs (2 a multiply-add) of its use."""
+    """What a component costs, counted when first asked for.
 
-    parameters: int
-    flops: int
+    Args:
+        component: Its parameters no longer ask for gradients afterwards.
+    """
+
+    def __init__(self, component: Component) -> None:
+        # The counter's hooks refuse views of parameters that ask for gradients.
+        component.module.requires_grad_(False)
+        self._component = component
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return count_parameters(self._component.module)
+
+    @cached_property
+    def flops(self) -> int:
+        """FLOPs of its use, 2 a multiply-add."""
+        return count_flops(self._component.run)
 
     @property
     def multiply_adds(self) -> float:
         """Multiply-adds, each counted once: half the FLOPs."""
         return self.flops / FLOPS_PER_MULTIPLY_ADD
-
-
-def count(component: Component) -> Count:
-    """Count a component."""
-    return Count(count_parameters(component.module), count_flops(component.run))
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-from workbench.costs.count import Component, Count, count
+from workbench.costs.count import Component, Count
 from workbench.engine.meta import on_meta_device
 from workbench.errors import BadInput
 
@@ -42,7 +42,7 @@ class Ledger:
         entry = {**self.components[name], **changes}
         key = json.dumps(entry, sort_keys=True)
         if key not in self._counts:
-            self._counts[key] = count(self._build(name, entry))
+            self._counts[key] = Count(self._build(name, entry))
         return self._counts[key]
 
     def _build(self, name: str, entry: Mapping[str, Any]) -> Component:
@@ -62,6 +62,8 @@ def registered(registry: Registry, name: str, source: Path, where: str) -> Calla
     """
     found = registry.module_dict.get(name)
     if found is None:
-        known = ", ".join(sorted(registry.module_dict)) or "none: name their module in custom_imports"
+        known = (
+            ", ".join(sorted(registry.module_dict)) or "none: name their module in custom_imports"
+        )
         raise BadInput(source, f"{where}.type", repr(name), f"use one of: {known}")
     return found

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.costs.count import Count
 from workbench.costs.ledger import REMARKS, Ledger, registered
 from workbench.errors import BadInput
 
@@ -19,8 +18,8 @@ class CostRow:
     """Cells of a row and what is to be said about them.
 
     Args:
-        entry: The row in the config: ``cells``, metric to parts; ``remarks``. A part is a
-            component, ``[component, times]``, or an earlier metric of the row.
+        entry: The row in the config: ``cells``, metric to parts (see ``total``); ``remarks``, each
+            with ``type``, its arguments and, if it explains a difference, ``about`` a cell.
         metrics: Metric to quantity, None where the row's table has it from elsewhere.
         printed: Metric to printed value, in M or G.
         ledger: Counts the components.
@@ -37,10 +36,10 @@ class CostRow:
     ) -> None:
         self.entry, self.metrics, self.printed = entry, metrics, printed
         self.ledger, self.tolerance = ledger, tolerance
-        self.components: dict[str, Count] = {}
+        self.counted: dict[str, dict[str, float]] = {}
         self.values: dict[str, float] = {}
         for metric, parts in entry["cells"].items():
-            self.values[metric] = self._value(metric, parts)
+            self.values[metric] = self.total(parts, self._quantity(metric))
 
     @property
     def source(self) -> Path:
@@ -68,20 +67,36 @@ class CostRow:
         said = [self._explained(metric, texts) for metric, texts in explanations.items()]
         return [*general, *said]
 
-    def _value(self, metric: str, parts: Sequence[Any]) -> float:
+    def total(self, parts: Sequence[Any], quantity: str) -> float:
+        """Return a sum in the printed unit.
+
+        Args:
+            parts: Each a component, ``[component, times]``, an earlier metric of the row, or a
+                mapping: ``component``, ``times`` and arguments of the component to change.
+            quantity: One of ``QUANTITIES``.
+        """
+        return sum(self._part(part, quantity) for part in parts)
+
+    def _quantity(self, metric: str) -> str:
         quantity = self.metrics.get(metric)
         if quantity not in QUANTITIES:
             fix = f"give it a quantity in `metrics`: {', '.join(QUANTITIES)}"
             raise BadInput(self.source, f"cells.{metric}", "counts nothing known", fix)
-        return sum(self._part(part, quantity) for part in parts)
+        return quantity
 
     def _part(self, part: Any, quantity: str) -> float:
-        name, times = (part, 1) if isinstance(part, str) else part
+        if isinstance(part, Mapping):
+            changes = dict(part)
+            name, times = changes.pop("component"), changes.pop("times", 1)
+        else:
+            name, times = (part, 1) if isinstance(part, str) else part
+            changes = {}
         if name in self.values:
             return self.values[name] * times
-        counted = self.ledger.count(name)
-        self.components[name] = counted
+        counted = self.ledger.count(name, **changes)
         amount: float = getattr(counted, quantity)
+        if not changes:
+            self.counted.setdefault(name, {})[quantity] = amount
         return amount * times / UNITS[quantity]
 
     def _apart(self) -> list[str]:
@@ -90,7 +105,7 @@ class CostRow:
         return [m for m, v, p in pairs if p and abs(v - p) > self.tolerance * abs(p)]
 
     def _sentence(self, index: int, remark: Mapping[str, Any]) -> str:
-        arguments = {name: value for name, value in remark.items() if name != "about"}
+        arguments = dict(remark)
         where = f"remarks[{index}]"
         write = registered(REMARKS, arguments.pop("type"), self.source, where)
         return str(write(self, **arguments))
@@ -102,7 +117,7 @@ class CostRow:
         return f"{metric}: {value:.4g} counted, {printed:g} printed ({share:+.1%}). {said}"
 
 
-def statement(row: CostRow, text: str) -> str:
+def statement(row: CostRow, text: str, about: str | None = None) -> str:
     """Say a fixed sentence."""
     return text
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadInput
 from workbench.files import write_json
@@ -24,9 +23,11 @@ from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.reporting.table_spec import load_spec
 from workbench.stages.cli import run_stage
-from workbench.stages.evaluate import summary
 from workbench.stages.resolve import dump, load_config
 from workbench.tracking.git import git_state
+
+if TYPE_CHECKING:
+    from workbench.costs.row import CostRow
 
 COUNTED_AT = "paper"
 VERSIONED = ("torch", "transformers", "onedl-mmcv", "onedl-mmdetection", "onedl-mmengine")
@@ -46,33 +47,22 @@ def count(key: str) -> Path:
         if not isinstance(item.get(field), str):
             raise BadInput("params.yaml", f"count.{key}.{field}", "missing", "name it")
     layout = Layout(params["scale"])
-    begin = time.perf_counter()
-    row, config_text = _row(Layout(COUNTED_AT).source_config(item["config"]), item)
     target = layout.score(item["table"], item["row"])
-    numbers = {metric: row.value(metric) for metric in row.metrics}
-    content = {
-        "table": item["table"],
-        "row": item["row"],
-        "scale": layout.scale,
-        "counted_at": COUNTED_AT,
-        "metrics": {name: summary([_number(value)]) for name, value in numbers.items()},
-        "remarks": row.remarks(),
-        "score": None,
-    }
-    made = _provenance(row, config_text)
-    made["count_time_s"] = round(time.perf_counter() - begin, 1)
-    write_json(target, {**content, "provenance": [made]})
+    place = {"table": item["table"], "row": item["row"], "scale": layout.scale}
+    counts = _counted(Layout(COUNTED_AT).source_config(item["config"]), item)
+    write_json(target, {**place, "counted_at": COUNTED_AT, **counts, "score": None})
     return target
 
 
-def _row(path: Path, item: dict[str, Any]) -> tuple[Any, str]:
-    """Return the row's cells and the config's text."""
+def _counted(path: Path, item: dict[str, Any]) -> dict[str, Any]:
+    """Return metrics, provenance and remarks of a row."""
     from mmengine.registry import DefaultScope
     from mmengine.utils import import_modules_from_strings
 
     from workbench.costs.ledger import Ledger
     from workbench.costs.row import CostRow
 
+    begin = time.perf_counter()
     config = load_config(path)
     import_modules_from_strings(**config.custom_imports)
     content = config.to_dict()
@@ -84,29 +74,31 @@ def _row(path: Path, item: dict[str, Any]) -> tuple[Any, str]:
     printed = {row.id: row.printed for row in load_spec(table).rows}.get(name, {})
     ledger = Ledger(content["components"], path)
     with DefaultScope.overwrite_default_scope("mmdet"):
-        entry, metrics = rows[name], content["metrics"][table]
-        return CostRow(entry, metrics, printed, ledger, content["tolerance"]), dump(config)
+        metrics = content["metrics"][table]
+        row = CostRow(rows[name], metrics, printed, ledger, content["tolerance"])
+        remarks = row.remarks()
+    made = _provenance(row, hashlib.sha256(dump(config).encode()).hexdigest())
+    made["count_time_s"] = round(time.perf_counter() - begin, 1)
+    numbers = {metric: _cell(row.value(metric)) for metric in metrics}
+    return {"metrics": numbers, "remarks": remarks, "provenance": [made]}
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+def _cell(value: float | None) -> dict[str, Any]:
+    """Return a metric as the evaluate stage writes it: a count is one exact value."""
+    return {"values": [value], "mean": value, "std": None, "n": 1}
 
 
-def _provenance(row: Any, config_text: str) -> dict[str, Any]:
+def _provenance(row: CostRow, config_sha256: str) -> dict[str, Any]:
     git = git_state(project_root())
-    counted = {
-        name: {"parameters": each.parameters, "flops": each.flops}
-        for name, each in row.components.items()
-    }
     return {
         "seed": None,
         "git_commit": git.commit,
         "git_dirty": git.dirty,
-        "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
+        "config_sha256": config_sha256,
         "device": DEVICE,
         "counted_at": COUNTED_AT,
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED},
-        "components": counted,
+        "components": row.counted,
     }
 
 
