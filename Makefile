@@ -15,8 +15,9 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 # Compiling to byte code is left to the first import, of what is imported: all of it takes a third
 # of the time of installing. So that import must be free to write.
 LOCKED := --no-compile --constraint requirements.lock
-RUN := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=1 \
-	DVC_NO_ANALYTICS=1 HF_HUB_OFFLINE=1 NO_ALBUMENTATIONS_UPDATE=1 PYTHONWARNINGS=ignore
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONDONTWRITEBYTECODE= PYTHONWARNINGS=ignore \
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=1 DVC_NO_ANALYTICS=1 HF_HUB_OFFLINE=1 \
+	NO_ALBUMENTATIONS_UPDATE=1
 MAKEFLAGS += --no-print-directory
 
 # One line, and make stops: expanded in a recipe, so that `make help` works without any of it.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import selectors
 import signal
@@ -37,8 +38,8 @@ POLL_S = 0.05
 PIPE_BYTES = 65536
 # A stage that was just being started may not have heard the first request to stop.
 REPEAT_STOP_S = 3.0
-# What DVC says after every stage and helps nobody here.
-NOISE = ("", "Updating lock file 'dvc.lock'", "Generating lock file 'dvc.lock'")
+# What these parts of DVC say after every stage, about dvc.lock and git, helps nobody here.
+QUIET = ("dvc.dvcfile", "dvc.repo.scm_context")
 
 
 def reproduce(targets: Sequence[str], jobs: int | None = None) -> int:
@@ -108,7 +109,7 @@ class _Running:
             self.say(line.decode(errors="replace"))
 
     def say(self, line: str) -> None:
-        if line.strip() not in NOISE:
+        if line.strip():
             print(f"{self.name} | {line}", flush=True)
 
     def close(self) -> None:
@@ -170,7 +171,6 @@ class _Runner:
                 self._collect(stop)
                 self._pass_on(stop)
         if stop.asked:
-            print("interrupted; the same command resumes", flush=True)
             return Interrupted.exit_code
         if self.failed:
             say_error(f"failed: {', '.join(self.failed)}")
@@ -278,6 +278,8 @@ def _reproduce_one(name: str) -> int:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    for part in QUIET:
+        logging.getLogger(part).setLevel(logging.WARNING)
     # DVC looks six times as often; its lock is held for a second at most, by turns.
     lock.DEFAULT_TIMEOUT = 6 * POLL_S
     try:
@@ -306,7 +308,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = parsed.jobs or default_jobs(load_params()["scale"])
         if jobs == 1:
             return reproduce_serially(parsed.targets)
-        return reproduce(parsed.targets, jobs)
+        code = reproduce(parsed.targets, jobs)
+        if code == Interrupted.exit_code:
+            raise Interrupted("interrupted; the same command resumes")
+        return code
     except EsgError as error:
         say_error(str(error))
         return error.exit_code

@@ -2,18 +2,22 @@
 
 The copy (``work_dirs/smoke``) has its own parameters, pipeline lock, artifacts and store of runs,
 so that a trial leaves neither the user's ``params.yaml`` nor results of other scales changed. It
-is made anew each time: every stage runs, in a process of its own that starts warm (`warm`).
+is made anew each time: every stage runs, in a process of its own that starts warm (`warm`), side by
+side with others (`repro`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from filelock import FileLock, Timeout
 
 from workbench.errors import EsgError, Interrupted
 from workbench.params import TRAININGS, load_params
@@ -57,17 +61,38 @@ def smoke() -> Path:
     """
     root = project_root()
     copy = root / "work_dirs" / "smoke"
-    prepare(root, copy)
     print(WARNING, flush=True)
-    with warm_python(copy / "warm") as path:
-        os.environ |= {"PATH": path, "PYTHONPATH": str(copy)}
-        os.chdir(copy)
-        code = reproduce(["headline"])
+    with _alone(copy):
+        prepare(root, copy)
+        code = _reproduce_in(copy)
     if code == Interrupted.exit_code:
         raise Interrupted("stopped; the next run starts anew")
     if code:
         raise EsgError(f"the smoke run failed; what it left is in {copy}")
     return copy
+
+
+@contextlib.contextmanager
+def _alone(copy: Path) -> Iterator[None]:
+    """Wait for another run in the same folder, which would otherwise be removed under it."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(copy.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("Another smoke run is under way: waiting for its end.", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _reproduce_in(copy: Path) -> int:
+    with warm_python(copy / "warm") as path:
+        os.environ |= {"PATH": path, "PYTHONPATH": str(copy)}
+        os.chdir(copy)
+        return reproduce(["headline"])
 
 
 def main() -> int:

@@ -96,6 +96,12 @@ def test_finished_setup_is_not_repeated(checkout):
     assert " install " in make(checkout, "--dry-run", "test").stdout
 
 
+@pytest.mark.parametrize("target", ["repro", "all"])
+def test_number_of_jobs_is_passed_on(checkout, target):
+    assert "--jobs 3" in make(checkout, "--dry-run", target, "JOBS=3").stdout
+    assert "--jobs" not in make(checkout, "--dry-run", target).stdout
+
+
 def test_ops_builds_with_torch_in_sight_and_past_the_cache(checkout):
     plan = make(checkout, "--dry-run", "ops").stdout
     for option in ("--no-build-isolation", "--no-cache-dir", "--force-reinstall", "--no-deps"):

@@ -7,18 +7,30 @@ import pytest
 import yaml
 
 from workbench.errors import BadInput
-from workbench.planning import Plan, PlannedStage, _Records, _stale, format_seconds, plan
+from workbench.planning import (
+    Plan,
+    PlannedStage,
+    _Records,
+    _stale,
+    default_jobs,
+    format_seconds,
+    plan,
+)
 
 PARAMS = {
     "scale": "mini",
     "train": {"a": {"seeds": [0, 1, 2]}, "b": {"seeds": [0]}},
+    "finetune": {"g": {"seeds": [0, 1]}},
     "segment": {"a-crops": {"checkpoint": "a"}},
+    "ground": {"g-given": {"checkpoint": "g"}},
 }
 
 
 @pytest.fixture
 def records(tmp_path):
-    reference = {"seconds": {"prep": 20, "train": {"b": 60}, "segment": {"a-crops": 5}}}
+    reference = {
+        "seconds": {"prep": 20, "train": {"b": 60}, "segment": {"a-crops": 5}, "ground": 7}
+    }
     reference["memory_gib"] = {"train": {"b": 1.5}}
     path = tmp_path / "configs/mini/expected_times.yaml"
     path.parent.mkdir(parents=True)
@@ -43,6 +55,7 @@ def test_reference_times_fill_in(records):
     assert (stage.seconds, stage.source, stage.memory_gib) == (60.0, "reference", 1.5)
     assert records.planned("prep@entityseg", "why").seconds == 20.0
     assert records.planned("segment@a-crops", "why").seconds == 15.0
+    assert records.planned("ground@g-given", "why").seconds == 14.0
 
 
 def test_unknown_is_said(records):
@@ -84,6 +97,29 @@ def test_text_sums_up_and_admits_what_is_unknown():
     assert content["seconds"] == 900.0
     assert content["unknown"] == ["table@VI"]
     assert "up to date" in Plan(None, "mini", (), 9, 1.0, 1.0).render()
+
+
+def test_time_and_memory_with_several_at_once():
+    stages = (
+        PlannedStage("train@a", "why", 600.0, "recorded", None, 0.5),
+        PlannedStage("train@b", "why", 300.0, "recorded", None, 0.7),
+        PlannedStage("table@VI", "why", 60.0, "recorded", None, None),
+    )
+    upstream = {"train@a": ["prep@x"], "train@b": ["prep@x"], "table@VI": ["train@a", "train@b"]}
+    made = Plan("headline", "mini", stages, 9, 10.0, 24.0, upstream, 2)
+    assert (made.seconds, made.elapsed_seconds, made.memory_gib) == (960.0, 660.0, 1.2)
+    assert "about 11 min (from this machine's last runs), 2 stages at a time; 16 min" in (
+        made.render()
+    )
+    assert made.to_dict()["jobs"] == 2
+
+
+def test_jobs_follow_cores_and_memory(monkeypatch):
+    monkeypatch.setattr("workbench.planning.num_cores", lambda: 8)
+    for memory, jobs in ((64.0, 8), (9.0, 4), (1.0, 1)):
+        monkeypatch.setattr("workbench.planning._machine_memory_gib", lambda memory=memory: memory)
+        assert default_jobs("mini") == jobs
+    assert default_jobs("paper") == 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from workbench.planning import num_cores
+from workbench.warm import warm_python
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -78,9 +79,11 @@ def environment() -> dict[str, str]:
     return os.environ | ours
 
 
-def start(folder: Path, *arguments: str, module: str = "workbench.repro") -> subprocess.Popen:
+def start(
+    folder: Path, *arguments: str, module: str = "workbench.repro", python: str = sys.executable
+) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [python, "-m", module, *arguments],
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -171,11 +174,23 @@ def test_asked_to_stop_it_lets_stages_save(project, number):
     process.send_signal(number)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 75, output
-    assert output.endswith("interrupted; the same command resumes\n")
+    assert output.endswith("error: interrupted; the same command resumes\n")
     assert set(events(project, "stopped")) == {"a", "b"}
     assert processes_in(project) == []
     settle(project)
     assert repro(project, "e", "--jobs", "2")[0] == 0
+
+
+def test_signals_and_exit_codes_pass_through_a_warm_process(project, tmp_path):
+    settle(project, a=60, b=60)
+    with warm_python(tmp_path / "warm") as path:
+        shim = str(Path(path.split(os.pathsep)[0]) / "python")
+        process = start(project, "e", "--jobs", "2", python=shim)
+        wait_for(project, "begin", "a", "b")
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 75, output
+    assert set(events(project, "stopped")) == {"a", "b"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of a parent's death")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workbench.smoke import prepare
+from workbench.smoke import _alone, prepare
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +27,26 @@ def test_copy_has_its_own_scale_and_leaves_the_project_as_it_was(tmp_path):
     assert not (copy / "old").exists()
     assert not list(copy.rglob("__pycache__"))
     assert (copy / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+
+
+HOLD = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(0.5)
+"""
+
+
+def test_a_second_run_waits_for_the_first(tmp_path, capsys):
+    copy = tmp_path / "work_dirs" / "smoke"
+    copy.parent.mkdir()
+    command = [sys.executable, "-c", HOLD, str(copy.with_suffix(".lock"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "held\n"
+        with _alone(copy):
+            assert first.wait(5) == 0
+    assert "waiting for its end" in capsys.readouterr().out
 
 
 @pytest.mark.slow
