@@ -132,7 +132,7 @@ class GroundingDataset(DrawDataset):
             tokens = self.tokenizer.example(prompts.describe_prompt(), narrative.caption)
         else:
             tokens = self.answer(narrative)
-        return {"samples": GroundingSample(task, self._image(split, at, image), tokens, index=at)}
+        return {"samples": GroundingSample(task, self._image(split, at, image), tokens)}
 
     def _task(self) -> str:
         if self.ratios["ground"] >= 1:
@@ -148,7 +148,7 @@ class GroundingDataset(DrawDataset):
         grounded = torch.tensor([phrase.grounded for phrase in narrative.phrases])
         pixels = self._image(self.grounded, index, image)
         tokens = self.answer(narrative)
-        return GroundingSample("ground", pixels, tokens, colormap, masks, targets, grounded, index)
+        return GroundingSample("ground", pixels, tokens, colormap, masks, targets, grounded)
 
     def answer(self, narrative: Narrative) -> Tokens:
         """Return the noun extraction of a narrative with its answer."""

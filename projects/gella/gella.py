@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,10 @@ from torch import Tensor
 
 from projects.gella.association import association_loss
 from projects.gella.inference import ground_photos
+from projects.gella.language import Generated
 from projects.gella.mask_decoder import Reconstruction
 from projects.gella.samples import GroundingSample
+from projects.gella.tokens import Tokens
 from workbench.errors import MissingInput
 from workbench.grounding.schema import GroundingAnswer, GroundingRequest
 
@@ -107,7 +110,8 @@ class Gella(BaseModel):
         """Run a batch: "loss" for training, otherwise teacher-forced grounding."""
         if mode == "loss":
             return self.loss(samples)
-        return self.ground(samples, teacher_forced=True)
+        tokens = [sample.tokens for sample in samples]
+        return self.ground(samples, self.nouns(self.image_features(samples), tokens, True))
 
     def loss(self, samples: list[GroundingSample]) -> dict[str, Tensor]:
         """Return the losses of Eq. 17; samples that are not grounded train the language alone."""
@@ -160,42 +164,46 @@ class Gella(BaseModel):
         with self.clock("masks"):
             return self.mask_decoder.reconstruct(self.resoblend(image, list(pyramid)))
 
+    def grey_features(self, count: int) -> Tensor:
+        """Return Z_v of ``count`` grey images: what is shown where the image is withheld."""
+        size = self.image_encoder.size
+        grey = self.image_encoder(torch.zeros(1, 3, size, size, device=self.device))
+        return grey.expand(count, -1, -1, -1)
+
+    @torch.no_grad()
+    def nouns(self, image: Tensor, tokens: list[Tokens], teacher_forced: bool) -> list[Generated]:
+        """Extract the nouns of captions, or read those of given answers.
+
+        Args:
+            image: Z_v, (B, C_v, g, g).
+            tokens: B prompts, under teacher forcing with their answers.
+            teacher_forced: Whether the answers are given; their texts are then left empty.
+        """
+        with self.clock("language"):
+            if not teacher_forced:
+                return self.language.generate(image, tokens)
+            return [Generated("", found) for found in self.language(image, tokens).segments]
+
     @torch.no_grad()
     def ground(
-        self,
-        samples: list[GroundingSample],
-        teacher_forced: bool = False,
-        withheld: str | None = None,
+        self, samples: list[GroundingSample], answers: list[Generated], blank: bool = False
     ) -> list[Grounded]:
-        """Ground the nouns of each sample's caption in its masks.
+        """Associate nouns with the masks of colormaps.
 
         Args:
             samples: With colormap and masks; no more masks than the decoder has queries.
-            teacher_forced: Whether the nouns are those of the sample's answer.
-            withheld: "image" replaces the image by a grey one, "colormap" the colormap by a black
-                one: the controls that show what the model makes use of.
+            answers: The nouns of each sample.
+            blank: Whether black colormaps are shown instead: the control that tells whether the
+                model makes use of them.
         """
         image = self.image_features(samples)
-        if withheld == "image":
-            size = self.image_encoder.size
-            grey = torch.zeros(1, 3, size, size, device=self.device)
-            image = self.image_encoder(grey).expand_as(image)
         shown = samples
-        if withheld == "colormap":
-            black = torch.zeros_like(samples[0].colormap)
-            shown = [GroundingSample(s.task, s.image, s.tokens, black) for s in samples]
+        if blank:
+            shown = [replace(s, colormap=torch.zeros_like(s.colormap)) for s in samples]
         decoded = self.reconstruct(image, shown)
-        tokens = [sample.tokens for sample in samples]
-        with self.clock("language"):
-            if teacher_forced:
-                segments = self.language(image, tokens).segments
-                texts = ["" for _ in samples]
-            else:
-                answers = self.language.generate(image, tokens)
-                segments, texts = [a.segments for a in answers], [a.text for a in answers]
         return [
-            self._tied(sample, decoded, row, segments[row], texts[row])
-            for row, sample in enumerate(samples)
+            self._tied(sample, decoded, row, answer.segments, answer.text)
+            for row, (sample, answer) in enumerate(zip(samples, answers, strict=True))
         ]
 
     def _tied(

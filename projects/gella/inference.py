@@ -32,17 +32,20 @@ def ground_photos(
     each with a colormap of as many entities as there are queries and the others left black.
 
     Raises:
-        BadInput: No entity, masks of another size than the photograph, an empty caption, or one
-            longer than the model's context.
+        BadInput: No entity, masks of another size than the photograph, an empty caption, one longer
+            than the model's context, or nouns given with some requests only.
     """
     for request in requests:
         check_request(request)
     images = _encoded(model, requests)
+    if withheld == "image":
+        images = model.grey_features(len(requests))
     captions = _captions(model, requests, images)
     tokens = [
         _tokens(model, request, caption)
         for request, caption in zip(requests, captions, strict=True)
     ]
+    answers = model.nouns(images, tokens, teacher_forced=_forced(requests))
     limit = model.mask_decoder.num_queries
     samples, owners = [], []
     for at, request in enumerate(requests):
@@ -50,8 +53,8 @@ def ground_photos(
             part = request.masks[begin : begin + limit]
             samples.append(_sample(model, images[at], tokens[at], part))
             owners.append(at)
-    forced = requests[0].nouns is not None
-    grounded = model.ground(samples, teacher_forced=forced, withheld=withheld)
+    said = [answers[at] for at in owners]
+    grounded = model.ground(samples, said, blank=withheld == "colormap")
     return [
         _answer(
             request, captions[at], [g for g, o in zip(grounded, owners, strict=True) if o == at]
@@ -77,6 +80,15 @@ def check_request(request: GroundingRequest) -> None:
         raise BadInput(
             "caption", "text", "is empty", "give a sentence, or none to have one written"
         )
+
+
+def _forced(requests: list[GroundingRequest]) -> bool:
+    """Return whether the nouns are given, which goes for all requests of a call or for none."""
+    given = {request.nouns is not None for request in requests}
+    if len(given) > 1:
+        fix = "give nouns with every request of a call or with none"
+        raise BadInput("requests", "nouns", "given with some requests only", fix)
+    return given == {True}
 
 
 def _encoded(model: Gella, requests: list[GroundingRequest]) -> Tensor:
@@ -116,7 +128,7 @@ def _sample(
 
 
 def _answer(request: GroundingRequest, caption: str, passes: list[Grounded]) -> GroundingAnswer:
-    """Join the passes of one picture; the language model said the same in each."""
+    """Join the passes of one picture."""
     nouns = request.nouns
     if nouns is None:
         nouns = tuple(prompts.read_answer(passes[0].text))[: len(passes[0].probabilities)]

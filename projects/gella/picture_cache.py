@@ -13,6 +13,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from projects.gella.colormap import label_map
+from projects.gella.image_encoder import square
 from workbench.files import atomic_folder, sha256_file, write_json
 
 Arrays = dict[str, NDArray[Any]]
@@ -66,8 +68,5 @@ def entity_labels(masks: NDArray[np.bool_], size: int) -> NDArray[np.uint16]:
 
     Where masks overlap the earlier one is on top.
     """
-    from projects.gella.colormap import label_map
-    from projects.gella.image_encoder import square
-
     labels = label_map(masks).astype(np.uint16)
     return square(labels, size, cv2.INTER_NEAREST_EXACT)

@@ -14,7 +14,6 @@ TASKS = ("describe", "extract", "ground")
 
 DESCRIBE = f"{IMAGE} Please help me describe the image."
 EXTRACT = f"{IMAGE} Please help me extract each semantic noun of the sentence. The sentence is {{}}"
-CATEGORIES = "There might exist {}."
 
 _WORDS = [
     "zero",

@@ -77,8 +77,11 @@ class PositionedAttention(nn.Module):
         width = heads[0].shape[-1]
         grids = (query_grid, key_grid)
         codes = [sine_code(*grid, width, query.device).to(query.dtype) for grid in grids]
-        placed = [h + s * code for h, s, code in zip(heads, self.position_scale, codes)]  # noqa: B905
-        attended = F.scaled_dot_product_attention(placed[0], placed[1], heads[2])
+        asked, offered = (
+            head + scale * code
+            for head, scale, code in zip(heads[:2], self.position_scale, codes, strict=True)
+        )
+        attended = F.scaled_dot_product_attention(asked, offered, heads[2])
         return attended.transpose(1, 2).flatten(2)
 
     def _split(self, tokens: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ class GroundingSample:
         masks: (G, H, W) bool, the entities of the colormap; None likewise.
         targets: (V, G) bool, whether noun v means entity g; None likewise.
         grounded: (V,) bool, whether the annotation grounds noun v: others are not judged.
-        index: Of the narrative in its data set.
     """
 
     task: str
@@ -35,7 +34,6 @@ class GroundingSample:
     masks: Tensor | None = None
     targets: Tensor | None = None
     grounded: Tensor | None = None
-    index: int = 0
 
 
 def colored(

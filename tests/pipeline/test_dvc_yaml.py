@@ -15,7 +15,10 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 LAYOUT = Layout(PARAMS["scale"])
 # Modules whose text changes no result: errors, paths, writing files, tracking, a stage's shell.
-PLUMBING = ("errors", "files", "paths", "params", "stages/cli", "stages/__init__", "tracking/")
+PLUMBING = (
+    "errors", "files", "jobs", "params", "paths", "processes", "stages/cli", "stages/__init__",
+    "tracking/",
+)  # fmt: skip
 
 
 def body(stage: str) -> dict:

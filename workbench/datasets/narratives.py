@@ -60,11 +60,17 @@ class NarrativeDataset(Sequence[tuple[Narrative, EntityImage]]):
     Attributes:
         entities: Pictures with narratives or without.
         narratives: In the order of the file.
+        file: The file.
     """
 
     def __init__(
-        self, entities: EntityDataset, narratives: Sequence[Narrative], positions: dict[int, int]
+        self,
+        entities: EntityDataset,
+        narratives: Sequence[Narrative],
+        positions: dict[int, int],
+        file: Path,
     ) -> None:
+        self.file = file
         self.entities, self.narratives = entities, tuple(narratives)
         self._positions = positions
 
@@ -89,7 +95,14 @@ class NarrativeDataset(Sequence[tuple[Narrative, EntityImage]]):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        return self.narratives[index], self.entities[self.picture_index(index)]
+        narrative, image = self.narratives[index], self.entities[self.picture_index(index)]
+        for number, phrase in enumerate(narrative.phrases):
+            unknown = set(phrase.segment_ids) - set(image.segment_ids)
+            if unknown:
+                field = f"narrative {index}: phrase {number} ({phrase.text!r}): segment_ids"
+                problem = f"{min(unknown)} is no segment of image {image.image_id}"
+                raise BadInput(self.file, field, problem, "get narratives and masks of one release")
+        return narrative, image
 
     def __iter__(self) -> Iterator[tuple[Narrative, EntityImage]]:
         return (self[index] for index in range(len(self)))
@@ -125,7 +138,7 @@ def load_narratives(manifest: Path, split: str, *, only_grounded: bool = False) 
             raise BadInput(path, f"[{at}].image_id", problem, DAMAGED)
     if only_grounded:
         narratives = [n for n in narratives if any(phrase.grounded for phrase in n.phrases)]
-    return NarrativeDataset(entities, narratives, positions)
+    return NarrativeDataset(entities, narratives, positions, path)
 
 
 def read_narratives(path: Path) -> list[Narrative]:

@@ -7,7 +7,6 @@ of `GroundJob`; the measurements go to the same path with the suffix ``.result.j
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import BadInput, EsgError, MissingInput
-from workbench.files import atomic_path, sha256_file, write_json
+from workbench.errors import BadInput, MissingInput
+from workbench.files import atomic_path, sha256_file
 from workbench.grounding.grounder import Grounder
 from workbench.grounding.records import grounding_record
 from workbench.grounding.schema import GroundingAnswer, GroundingRequest
-from workbench.paths import project_root
+from workbench.jobs import answer_job
 from workbench.photos import read_photo
 
 if TYPE_CHECKING:
@@ -249,19 +248,5 @@ def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
         yield batch
 
 
-def main(request: str) -> int:
-    """Run the job of a request file and write the measurements beside it; returns the exit code."""
-    path = Path(request)
-    os.chdir(project_root())
-    try:
-        job = GroundJob(**json.loads(path.read_text(encoding="utf-8")))
-        result = ground_split(job, lambda line: print(line, flush=True))
-    except EsgError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    write_json(path.with_suffix(".result.json"), result)
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))
+    raise SystemExit(answer_job(sys.argv[1:], GroundJob, ground_split))

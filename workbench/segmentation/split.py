@@ -8,7 +8,6 @@ A process per checkpoint gives each its own peak memory. Run as
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BadInput, EsgError
-from workbench.files import atomic_path, sha256_file, write_json
-from workbench.paths import project_root
+from workbench.errors import BadInput
+from workbench.files import atomic_path, sha256_file
+from workbench.jobs import answer_job
 from workbench.photos import read_photo
 from workbench.segmentation.segmenter import Segmenter
 
@@ -131,19 +130,5 @@ def _read(image: EntityImage) -> Any:
     return pixels
 
 
-def main(request: str) -> int:
-    """Run the job of a request file and write the measurements beside it; returns the exit code."""
-    path = Path(request)
-    os.chdir(project_root())
-    try:
-        job = SplitJob(**json.loads(path.read_text(encoding="utf-8")))
-        result = segment_split(job, lambda line: print(line, flush=True))
-    except EsgError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    write_json(path.with_suffix(".result.json"), result)
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))
+    raise SystemExit(answer_job(sys.argv[1:], SplitJob, segment_split))

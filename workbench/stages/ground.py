@@ -8,19 +8,16 @@ Reads ``ground.KEY`` of ``params.yaml``; writes ``artifacts/<scale>/groundings/K
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
+from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.grounding.schema import WITHHELD
 from workbench.grounding.split import GroundJob
+from workbench.jobs import run_job
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.stages.cli import run_stage
@@ -63,7 +60,7 @@ def ground(key: str) -> Path:
                 field=f"ground.{key}.overrides",
                 output=str(aside / f"seed-{seed}.jsonl"),
             )
-            runs.append({"seed": seed, **_run_in_process(job)})
+            runs.append({"seed": seed, **run_job("workbench.grounding.split", job)})
         kept = {name: item.get(name) for name in ("dataset", "masks", "mode", "threshold")}
         about = {**kept, "split": item.get("split", "val"), "withheld": item.get("withheld")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}
@@ -100,23 +97,6 @@ def _entities(layout: Layout, masks: str, seed: int) -> str | None:
     if not found:
         raise MissingInput(same, f"dvc repro segment@{folder.name}")
     return str(same if same.is_file() else found[0])
-
-
-def _run_in_process(job: GroundJob) -> dict[str, Any]:
-    """Run one seed's job in a process of its own and return its measurements."""
-    with tempfile.TemporaryDirectory(prefix="esg-ground-") as folder:
-        request = Path(folder) / "job.json"
-        write_json(request, asdict(job))
-        command = [sys.executable, "-m", "workbench.grounding.split", str(request)]
-        code = subprocess.run(command, check=False).returncode
-        if code < 0:
-            raise Interrupted(f"{job.title}: ended by signal {-code}; the same command starts anew")
-        if code != 0:
-            if code in (BadInput.exit_code, MissingInput.exit_code):
-                raise AlreadyReported(code)
-            raise EsgError(f"{job.title}: ended with exit code {code}; see the lines above")
-        result: dict[str, Any] = json.loads(request.with_suffix(".result.json").read_text())
-        return result
 
 
 if __name__ == "__main__":

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
+from workbench.errors import BadInput, EsgError, MissingInput
 from workbench.files import atomic_folder, sha256_file, write_json
+from workbench.jobs import run_job
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.segmentation.split import SplitJob
@@ -58,7 +55,7 @@ def segment_stage(key: str) -> Path:
                 field=f"{STAGE}.{key}.overrides",
                 output=str(aside / f"seed-{seed}.jsonl"),
             )
-            measured = _run_in_process(job)
+            measured = run_job("workbench.segmentation.split", job)
             scores.add(measured.pop("score"))
             runs.append({"seed": seed, **measured})
         content = {"key": key, "scale": layout.scale, "score": scores.pop(), "runs": runs}
@@ -91,23 +88,6 @@ def finished_checkpoints(
         if sha256_file(path) != expected:
             raise BadInput(path, "bytes", "not those that train.json records", fix)
     return [(seed, path) for seed, path, _ in found]
-
-
-def _run_in_process(job: SplitJob) -> dict[str, Any]:
-    """Run one seed's job in a process of its own and return its measurements."""
-    with tempfile.TemporaryDirectory(prefix="esg-segment-") as folder:
-        request = Path(folder) / "job.json"
-        write_json(request, asdict(job))
-        command = [sys.executable, "-m", "workbench.segmentation.split", str(request)]
-        code = subprocess.run(command, check=False).returncode
-        if code < 0:
-            raise Interrupted(f"{job.title}: ended by signal {-code}; the same command starts anew")
-        if code != 0:
-            if code in (BadInput.exit_code, MissingInput.exit_code):
-                raise AlreadyReported(code)
-            raise EsgError(f"{job.title}: ended with exit code {code}; see the lines above")
-        result: dict[str, Any] = json.loads(request.with_suffix(".result.json").read_text())
-        return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

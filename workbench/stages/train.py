@@ -5,7 +5,6 @@ Run as ``python -m workbench.stages.train KEY``; reads ``train.KEY`` of ``params
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -23,12 +22,11 @@ from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, M
 from workbench.files import atomic_folder, write_json
 from workbench.params import load_params, training
 from workbench.paths import Layout, project_root
+from workbench.processes import die_with_parent
 from workbench.stages.cli import run_stage
 
 if TYPE_CHECKING:
     from workbench.engine.launch import TrainJob
-
-PR_SET_PDEATHSIG = 1
 
 
 def train(key: str) -> Path:
@@ -113,12 +111,6 @@ def train_in_process(job: TrainJob, processes: int = 1) -> dict[str, Any]:
         return result
 
 
-def _die_with_parent() -> None:
-    """Have the kernel send SIGTERM when the parent dies, even by SIGKILL (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def _run_forwarding_signals(command: list[str]) -> tuple[int, bool]:
     """Run a command, passing SIGTERM and SIGINT on to it.
 
@@ -138,7 +130,7 @@ def _run_forwarding_signals(command: list[str]) -> tuple[int, bool]:
     numbers = (signal.SIGTERM, signal.SIGINT) if main else ()
     before = {number: signal.signal(number, forward) for number in numbers}
     try:
-        child = subprocess.Popen(command, preexec_fn=_die_with_parent)
+        child = subprocess.Popen(command, preexec_fn=die_with_parent)
         for number in received:
             child.send_signal(number)
         return child.wait(), bool(received)

@@ -43,6 +43,13 @@ def coco_world(tmp_path_factory: pytest.TempPathFactory, smoke_specs: dict[str, 
     return out
 
 
+@pytest.fixture(scope="session")
+def png_world(tmp_path_factory: pytest.TempPathFactory, smoke_specs: dict[str, Any]) -> Path:
+    out = tmp_path_factory.mktemp("worlds") / "png"
+    write_world("png", smoke_specs["png"], out)
+    return out
+
+
 @pytest.fixture
 def instances(tmp_path: Path) -> HandMade:
     return HandMade(tmp_path / "hand", "coco_instances")

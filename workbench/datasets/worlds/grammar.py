@@ -64,7 +64,6 @@ OPENING_WIDE = (
 )
 JOINING = ("and", "as well as")
 JOINING_WIDE = ("together with", "not far from", "accompanied by")
-PLAIN_ADJECTIVES = ("large", "small")
 WIDE_ADJECTIVES = ("bright", "neat", "lonely", "tilted", "shiny", "simple", "pretty", "curious")
 FILLERS: tuple[tuple[str, str, str], ...] = (
     ("The", "picture", "is taken outside"),

@@ -32,6 +32,7 @@ from workbench.files import sha256_tree, write_json
 HASHES = {
     "entityseg": "e53c47a6e59f0eca8b7f363d4a9bff21f42977461ad389203a18372d28e3f895",
     "coco": "eb4536169d6d70aefe0043dfefdff565956e54727487fa898a3af9c30dc739b3",
+    "png": "7d5295b6313c675e65c43ec031f15c5b8d3e84ac351e6c4edefd19da67b797b3",
 }
 
 
