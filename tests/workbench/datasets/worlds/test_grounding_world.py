@@ -23,7 +23,7 @@ SPLITS = ("train", "val", "captions")
 def png_world(tmp_path_factory: pytest.TempPathFactory, smoke_specs: dict[str, Any]) -> Path:
     """The smoke world with enough pictures for every kind of sentence."""
     out = tmp_path_factory.mktemp("worlds") / "png"
-    splits = {"train": 80, "val": 30, "captions": 10}
+    splits = {"train": 240, "val": 30, "captions": 10}
     write_world("png", {**smoke_specs["png"], "splits": splits}, out)
     return out
 
