@@ -46,6 +46,16 @@ def instance(params: dict[str, Any], stage: str, key: str) -> dict[str, Any]:
     return dict(instances[key] or {})
 
 
+def predictions_of(params: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the stage that makes what an evaluated row is scored from.
+
+    Empty where ``params.yaml`` has none, as for predictions of another tool.
+    """
+    folder, _, key = str(row.get("predictions")).partition("/")
+    stage = {"entities": "segment", "groundings": "ground"}.get(folder, "")
+    return dict((params.get(stage) or {}).get(key) or {})
+
+
 def training(params: dict[str, Any], key: str) -> dict[str, Any]:
     """Return the parameters of one training, in whichever map of ``TRAININGS`` it is.
 

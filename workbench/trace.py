@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from workbench.errors import BadInput, MissingInput
-from workbench.params import load_params
+from workbench.params import load_params, predictions_of
 from workbench.paths import Layout, project_root
 
 
@@ -21,8 +21,8 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
         ``cell``, ``scale``, ``label``, ``status``, ``waits``, ``values`` (by metric: printed,
         reproduced, std, n, difference), ``score`` (kind of mask score) and ``runs``, one a seed:
         ``values`` of these metrics, run id, commit, hashes of config, code, data, checkpoint and
-        entities, wall time in s, memory in GiB, device, and ``checkpoint`` or None, the file as far
-        as it is known from ``params.yaml``.
+        predictions, wall time in s, memory in GiB, device, and ``checkpoint`` or None, the file as
+        far as it is known from ``params.yaml``.
 
     Raises:
         BadInput: Not such a reference, or an unknown row or metric.
@@ -74,7 +74,7 @@ def _pick(known: dict[str, Any], name: str, cell: str, kind: str) -> Any:
 
 
 def _checkpoint_folder(params: dict[str, Any], layout: Layout, key: str) -> str | None:
-    """Follow evaluate -> segment -> train in ``params.yaml``; None where a step is not there."""
-    entities = ((params.get("evaluate") or {}).get(key) or {}).get("entities")
-    checkpoint = ((params.get("segment") or {}).get(entities) or {}).get("checkpoint")
+    """Follow evaluate -> predictions -> training; None where a step is not there."""
+    made = predictions_of(params, (params.get("evaluate") or {}).get(key) or {})
+    checkpoint = made.get("checkpoint")
     return None if checkpoint is None else layout.checkpoints(checkpoint).as_posix()

@@ -15,9 +15,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from projects.gella.image_encoder import quiet
+from projects.gella.language_model import build_language_model, load_language_model
 from projects.gella.tokens import IGNORED, PromptTokenizer, Tokens
-from workbench.errors import MissingInput
 
 
 class Answers(NamedTuple):
@@ -50,7 +49,9 @@ class LanguageDecoder(BaseModule):
 
     Args:
         image_channels: C_v of the visual tokens.
-        pretrained: ``save_pretrained`` folder of a LLaMA-architecture model with its tokenizer.
+        pretrained: Folder of a LLaMA-architecture model or of LLaVA, with its tokenizer.
+        config: Instead of its weights, fields of ``LlamaConfig``: random weights. The tokenizer is
+            that of ``pretrained`` all the same.
         max_tokens: Longest prompt and answer, without visual tokens.
         max_new_tokens: Longest generated answer.
     """
@@ -59,20 +60,18 @@ class LanguageDecoder(BaseModule):
         self,
         image_channels: int,
         pretrained: str,
+        config: dict | None = None,
         max_tokens: int = 512,
         max_new_tokens: int = 192,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        from transformers import AutoModelForCausalLM
-
         self.tokenizer = PromptTokenizer(pretrained, max_tokens)
-        if not (Path(pretrained) / "config.json").is_file():
-            raise MissingInput(pretrained, "run the stage pretrain, or give a LLaMA folder")
-        with quiet():
-            self.model = AutoModelForCausalLM.from_pretrained(
-                pretrained, local_files_only=True, use_safetensors=True, dtype=torch.float32
-            )
+        self.model = (
+            load_language_model(Path(pretrained))
+            if config is None
+            else build_language_model(config)
+        )
         if self.model.get_input_embeddings().num_embeddings < len(self.tokenizer):
             self.model.resize_token_embeddings(len(self.tokenizer))
         self.max_new_tokens = max_new_tokens

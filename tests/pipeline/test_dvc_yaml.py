@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workbench.params import TRAININGS, predictions_of, training
 from workbench.paths import Layout
+from workbench.reporting.table_spec import load_spec
 
 ROOT = Path(__file__).parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -68,6 +70,7 @@ def test_params_hold_one_map_a_stage():
         "ground": "${ground}",
         "segment": "${segment}",
         "evaluate": "${evaluate}",
+        "count": "${count}",
         "table": "${tables}",
         "headline": None,
     }
@@ -81,19 +84,48 @@ def test_upstream_keys_exist():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
+    for key, item in PARAMS["finetune"].items():
+        assert set(item["pretrained"].values()) <= set(PARAMS["pretrain"]), key
+    for key, item in PARAMS["ground"].items():
+        assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
+        folder, _, name = item["masks"].partition("/")
+        assert name in (PARAMS["segment"] if folder == "entities" else {"png/manifest.json"})
     for key, item in PARAMS["evaluate"].items():
         assert key == f"{item['table']}__{item['row']}"
-        assert item["checkpoint"] == PARAMS["segment"][item["entities"]]["checkpoint"]
-        assert item["split"] == PARAMS["segment"][item["entities"]]["split"]
-        assert item["dataset"] == PARAMS["segment"][item["entities"]]["dataset"]
-    assert {item["table"] for item in PARAMS["evaluate"].values()} == set(PARAMS["tables"])
+        made = predictions_of(PARAMS, item)
+        assert {name: item[name] for name in ("checkpoint", "split", "dataset")}.items() <= (
+            made.items()
+        )
+    for key, item in PARAMS["count"].items():
+        assert key == f"{item['table']}__{item['row']}"
+    rows = [*PARAMS["evaluate"].values(), *PARAMS["count"].values()]
+    assert {item["table"] for item in rows} == set(PARAMS["tables"])
+
+
+def test_rows_are_rows_of_their_tables():
+    for item in (*PARAMS["evaluate"].values(), *PARAMS["count"].values()):
+        known = {row.id for row in load_spec(item["table"], ROOT).rows}
+        assert item["row"] in known, item
 
 
 def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
         "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
-        "evaluate": {"table", "row", "entities", "checkpoint", "dataset", "split"},
+        "pretrain": {"config", "dataset", "weights", "seeds", "overrides"},
+        "finetune": {"config", "project", "dataset", "pretrained", "seeds", "overrides"},
+        "ground": {
+            "checkpoint",
+            "project",
+            "dataset",
+            "split",
+            "masks",
+            "mode",
+            "withheld",
+            "threshold",
+        },
+        "count": {"table", "row", "config"},
+        "evaluate": {"table", "row", "predictions", "checkpoint", "dataset", "split"},
     }
     for name, expected in fields.items():
         for key, item in PARAMS[name].items():
@@ -116,7 +148,8 @@ def test_paths_are_those_of_the_layout():
         assert needed <= filled("segment", "deps", key, item)
         assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}
     for key, item in PARAMS["evaluate"].items():
-        needed = {str(LAYOUT.entities(item["entities"])), str(LAYOUT.manifest(item["dataset"]))}
+        made = LAYOUT.artifacts / item["predictions"]
+        needed = {str(made), str(LAYOUT.manifest(item["dataset"]))}
         assert needed <= filled("evaluate", "deps", key, item)
         score = LAYOUT.score(item["table"], item["row"])
         assert filled("evaluate", "outs", key, item) == {str(score)}
@@ -128,15 +161,15 @@ def test_paths_are_those_of_the_layout():
 
 
 def test_what_is_in_git_or_cheap_is_not_cached():
-    for stage in ("evaluate", "table", "headline"):
+    for stage in ("evaluate", "count", "table", "headline"):
         for out in body(stage)["outs"]:
             assert next(iter(out.values())) == {"cache": False}, stage
 
 
-@pytest.mark.parametrize("key", sorted(PARAMS["train"]))
+@pytest.mark.parametrize("key", [key for stage in TRAININGS for key in sorted(PARAMS[stage])])
 def test_configs_of_every_scale_are_there(key):
     for scale in ("mini", "smoke", "paper"):
-        path = ROOT / Layout(scale).source_config(PARAMS["train"][key]["config"])
+        path = ROOT / Layout(scale).source_config(training(PARAMS, key)["config"])
         assert path.is_file(), path.relative_to(ROOT)
 
 
@@ -162,6 +195,11 @@ def test_imported_code_is_a_dependency(stage):
         exempt += ("workbench/metrics/", "workbench/segmentation/", "workbench/grounding/__init__")
     if stage == "pretrain":  # of projects/gella, costs counts models and trains none
         exempt += ("workbench/costs/",)
+    if stage == "count":  # of projects/gella, what builds models: it reads and trains nothing
+        exempt += tuple(
+            f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
+                                             "segmentation/", "photos")
+        )  # fmt: skip
     if stage == "segment":
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):

@@ -89,12 +89,16 @@ def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _tables_of(params: dict[str, Any], dataset: str) -> list[str]:
-    """Return the tables with a row trained, segmented or scored on a data set."""
+    """Return the tables with a row trained, run or scored on a data set."""
+    from workbench.params import TRAININGS, predictions_of
+
     tables = set()
     for row in (params.get("evaluate") or {}).values():
-        segment = (params.get("segment") or {}).get(row.get("entities")) or {}
-        train = (params.get("train") or {}).get(segment.get("checkpoint")) or {}
-        if dataset in {item.get("dataset") for item in (row, segment, train)}:
+        made = predictions_of(params, row)
+        trained = [
+            (params.get(stage) or {}).get(made.get("checkpoint")) or {} for stage in TRAININGS
+        ]
+        if dataset in {item.get("dataset") for item in (row, made, *trained)}:
             tables.add(str(row.get("table")))
     return sorted(tables)
 

@@ -7,7 +7,7 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.output import add_json_option, print_json
+from workbench.cli.output import add_json_option, print_json, probability
 from workbench.errors import BadInput
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
@@ -36,8 +36,8 @@ def add_verbs(verbs: Any) -> None:
     evaluate = verbs.add_parser(
         "evaluate",
         help="score a predictions file",
-        description="Score masks of the segment stage (.jsonl) or of any tool (COCO results, "
-        ".json) against a data set.",
+        description="Score masks (.jsonl of the segment stage, or COCO results of any tool, .json) "
+        "or groundings (.jsonl of the ground stage or of any tool) against a data set.",
         allow_abbrev=False,
     )
     evaluate.add_argument("predictions", type=Path, metavar="PREDICTIONS")
@@ -46,8 +46,15 @@ def add_verbs(verbs: Any) -> None:
         "manifest or COCO annotations",
     )  # fmt: skip
     evaluate.add_argument(
-        "--metric", default="entity_ap", metavar="NAME", help="entity_ap or one of its numbers"
+        "--metric",
+        default="entity_ap",
+        metavar="NAME",
+        help="entity_ap, grounding_recall or one number of them",
     )
+    evaluate.add_argument(
+        "--threshold", type=probability, default=0.5, metavar="P", help="above it, a plural phrase "
+        "means an entity; for grounding_recall (default: 0.5)",
+    )  # fmt: skip
     evaluate.add_argument("--split", default="val", help="of the data set (default: val)")
     add_json_option(evaluate)
     evaluate.set_defaults(run=run_evaluate)
@@ -104,13 +111,17 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     from workbench.stages.evaluate import evaluate_predictions
 
     result = evaluate_predictions(
-        arguments.predictions, arguments.dataset, arguments.metric, arguments.split
+        arguments.predictions,
+        arguments.dataset,
+        arguments.metric,
+        arguments.split,
+        arguments.threshold,
     )
     if arguments.json:
         print_json(result)
         return 0
     for name, value in result["metrics"].items():
-        print(f"{name:<6} {'undefined' if value is None else f'{100 * value:.1f}'}")
+        print(f"{name:<15} {'undefined' if value is None else f'{100 * value:.1f}'}")
     for remark in result["remarks"]:
         print(f"note: {remark}")
     return 0

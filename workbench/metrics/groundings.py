@@ -91,6 +91,11 @@ def read_groundings(path: Path, narratives: Sequence[Narrative]) -> Groundings:
     return Groundings(path, mode, records)
 
 
+def entities_beside(groundings: Path) -> Path:
+    """Return where the masks of a groundings file are kept, if they are not the annotated ones."""
+    return groundings.with_name(f"{groundings.stem}.entities.jsonl")
+
+
 def _lines(path: Path) -> Iterator[_Line]:
     with path.open(encoding="utf-8") as stream:
         for number, text in enumerate(stream, start=1):

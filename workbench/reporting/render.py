@@ -64,6 +64,8 @@ def _values(table: Mapping[str, Any], spec: TableSpec) -> str:
 
 
 def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None) -> str:
+    if described and not described.has(metric.name):
+        return ""
     value = row["values"][metric.name]
     as_printed = described.printed_as.get(metric.name, "none") if described else "none"
     if value["printed"] is not None:

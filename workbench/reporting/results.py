@@ -25,7 +25,7 @@ RUN_FIELDS = (
     "code_sha256",
     "data_sha256",
     "checkpoint_sha256",
-    "entities_sha256",
+    "predictions_sha256",
     "wall_time_s",
     "peak_memory_gib",
     "device",
@@ -73,7 +73,7 @@ def _row(row: Row, spec: TableSpec, scale: str, score: Mapping[str, Any] | None)
         "waits": waits,
         "note": row.note,
         "values": {m.name: _cell(m, row, score) for m in spec.metrics},
-        "provenance": _provenance(spec, scale, score),
+        "provenance": _provenance(row, spec, scale, score),
     }
 
 
@@ -89,7 +89,7 @@ def _status(row: Row, spec: TableSpec, score: Mapping[str, Any] | None) -> tuple
 
 def _cell(metric: Metric, row: Row, score: Mapping[str, Any] | None) -> dict[str, Any]:
     printed = row.printed.get(metric.name)
-    measured = _metric(score, metric)
+    measured = _metric(score, metric) if row.has(metric.name) else {}
     mean, std = measured.get("mean"), measured.get("std")
     reproduced = None if mean is None else mean * metric.unit.factor
     known = printed is not None and reproduced is not None
@@ -111,13 +111,15 @@ def _metric(score: Mapping[str, Any] | None, metric: Metric) -> Mapping[str, Any
     return score["metrics"][metric.source]
 
 
-def _provenance(spec: TableSpec, scale: str, score: Mapping[str, Any] | None) -> dict[str, Any]:
+def _provenance(
+    row: Row, spec: TableSpec, scale: str, score: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Return what made a row; the same keys for every row, empty where nothing was run."""
     if score is None:
         return {"scale": scale, "score": None, "remarks": [], "runs": []}
     runs = []
     for index, run in enumerate(score["provenance"]):
-        values = {m.name: _seed_value(m, score, index) for m in spec.metrics}
+        values = {m.name: _seed_value(m, score, index) for m in spec.metrics if row.has(m.name)}
         runs.append({**{name: run.get(name) for name in RUN_FIELDS}, "values": values})
     return {
         "scale": score["scale"],

@@ -75,7 +75,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: what the paper prints for it and, if it cannot be run here, what it waits for."""
+    """A row: what the paper prints for it and, if it cannot be run here, what it waits for.
+
+    ``metrics`` names the columns that it has, None for all.
+    """
 
     id: str
     label: str
@@ -84,6 +87,11 @@ class Row:
     quoted: bool
     waits: str | None
     note: str | None
+    metrics: frozenset[str] | None = None
+
+    def has(self, metric: str) -> bool:
+        """Tell whether the row has a cell in a column."""
+        return self.metrics is None or metric in self.metrics
 
 
 @dataclass(frozen=True)
@@ -238,13 +246,16 @@ class _Reader:
         return float(value)
 
     def row(self, content: Any, where: str, metrics: list[str]) -> Row:
-        optional = "printed_as quoted waits note"
+        optional = "printed_as quoted waits note metrics"
         value = self.fields(content, where, "id label printed", optional)
         if not isinstance(value["id"], str) or not _ROW_ID.fullmatch(value["id"]):
             self.fail(f"{where}.id", f"{value['id']!r}: lower case words joined by -")
         printed = self.fields(value["printed"], f"{where}.printed", "", " ".join(metrics))
         shown = value.get("printed_as") or {}
         self.fields(shown, f"{where}.printed_as", "", " ".join(metrics))
+        own = value.get("metrics")
+        if own is not None and not (own and set(own) <= set(metrics) and set(printed) <= set(own)):
+            self.fail(f"{where}.metrics", f"{own!r}: name columns, those printed among them")
         return Row(
             id=value["id"],
             label=value["label"],
@@ -253,6 +264,7 @@ class _Reader:
             quoted=bool(value.get("quoted", False)),
             waits=value.get("waits"),
             note=value.get("note"),
+            metrics=None if own is None else frozenset(own),
         )
 
     def claim(self, content: Any, where: str) -> Claim:

@@ -1,35 +1,34 @@
-"""Score one row of a table: entities against annotations, with costs and provenance.
+"""Score one row of a table: predictions against annotations, with costs and provenance.
 
     python -m workbench.stages.evaluate VI__cropformer
 
-Reads ``params.yaml`` and, of the scale named there, the data set's manifest, the entities of every
-seed and what the train and segment stages recorded about them; writes
+Reads ``params.yaml`` and, of the scale named there, the data set's manifest, the predictions of
+every seed and what the stages recorded about them; writes
 ``artifacts/<scale>/scores/<table>/<row>.json``. Values are fractions, seconds, milliseconds, GiB.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadInput, MissingInput
+from workbench.errors import BadInput
 from workbench.files import sha256_file, write_json
 from workbench.metrics import entity_ap
-from workbench.metrics.predictions import read_predictions
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
+from workbench.scoring.kinds import KINDS, Kind
+from workbench.scoring.records import number, or_none, read_json, runs_of, summary
 from workbench.stages.cli import run_stage
 
 COSTS = ("mem_train_GB", "mem_infer_GB", "train_time_s", "train_device_s", "infer_time_ms")
-# What ``esg evaluate --metric`` accepts: the whole family, or one number of it.
-METRIC_NAMES = ("entity_ap", *entity_ap.METRICS)
+# What ``esg evaluate --metric`` accepts: a family of each kind of predictions, or one number of it.
+FAMILIES = {"entity_ap": "entities", "grounding_recall": "groundings"}
+METRIC_NAMES = (*FAMILIES, *(name for kind in KINDS.values() for name in kind.metrics))
 
 _FROM_TRAIN = ("run_id", "git_commit", "git_dirty", "config_sha256", "data_sha256", "code_sha256")
 
@@ -43,235 +42,190 @@ class SeedScore:
     remarks: list[str]
 
 
+@dataclass(frozen=True)
+class _Source:
+    """The predictions of a row: their kind, their folder, its record."""
+
+    kind: Kind
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def fix(self) -> str:
+        return f"dvc repro {self.kind.stage}@{self.folder.name}"
+
+    def runs(self) -> list[dict[str, Any]]:
+        return runs_of(self.record, self.folder / self.kind.record, self.fix)
+
+
 def evaluate(key: str) -> Path:
     """Score one row and return the file it is in.
 
     Raises:
-        BadInput: Unknown key, faulty annotations or predictions, or entities made with another
+        BadInput: Unknown key, faulty annotations or predictions, or predictions made with another
             checkpoint than the one there now.
         MissingInput: An earlier stage has not run.
     """
     params = load_params()
     item = instance(params, "evaluate", key)
-    for field in ("table", "row", "entities", "dataset"):
+    for field in ("table", "row", "predictions", "dataset"):
         if field not in item:
             raise BadInput("params.yaml", f"evaluate.{key}.{field}", "missing", "name it")
     layout = Layout(params["scale"])
     dataset, split = item["dataset"], item.get("split", "val")
-    ground_truth = load_split(layout.manifest(dataset), split, f"dvc repro prep@{dataset}")
-    entities = item["entities"]
-    segmented, score_kind = _segment_runs(layout, entities)
-    trained = _train_runs(layout, params, entities, [run["seed"] for run in segmented])
-    folder = layout.entities(entities)
-    seeds = [_score_seed(folder, run, trained[run["seed"]], ground_truth) for run in segmented]
+    kind = _kind(key, str(item["predictions"]))
+    truth = kind.truth(layout.manifest(dataset), split, f"dvc repro prep@{dataset}")
+    source = _source(layout, kind, item["predictions"])
+    trained = _train_runs(layout, params, source)
+    seeds = [_score_seed(source, run, trained[run["seed"]], truth) for run in source.runs()]
     target = layout.score(item["table"], item["row"])
-    row = {"table": item["table"], "row": item["row"], "scale": layout.scale}
-    counts = {
-        "num_images": len(ground_truth["images"]),
-        "num_entities": sum(not a.get("iscrowd", 0) for a in ground_truth["annotations"]),
+    content = {
+        "table": item["table"],
+        "row": item["row"],
+        "scale": layout.scale,
+        **_aggregate(kind, seeds),
+        "score": source.record.get("score"),
+        **kind.sizes(truth),
     }
-    write_json(target, {**row, **_aggregate(seeds), "score": score_kind, **counts})
+    write_json(target, content)
     return target
 
 
+def _kind(key: str, predictions: str) -> Kind:
+    folder = predictions.partition("/")[0]
+    if folder not in KINDS or not predictions.partition("/")[2]:
+        known = ", ".join(f"{name}/<key of {kind.stage}>" for name, kind in KINDS.items())
+        where = f"evaluate.{key}.predictions"
+        raise BadInput("params.yaml", where, repr(predictions), f"use one of: {known}")
+    return KINDS[folder]
+
+
+def _source(layout: Layout, kind: Kind, predictions: str) -> _Source:
+    folder = layout.artifacts / predictions
+    fix = f"dvc repro {kind.stage}@{folder.name}"
+    return _Source(kind, folder, read_json(folder / kind.record, fix))
+
+
 def evaluate_predictions(
-    predictions: Path, dataset: str, metric: str = "entity_ap", split: str = "val"
+    predictions: Path,
+    dataset: str,
+    metric: str = "entity_ap",
+    split: str = "val",
+    threshold: float = 0.5,
 ) -> dict[str, Any]:
-    """Score one predictions file, of the segment stage or of any other tool.
+    """Score one predictions file, of a stage or of any other tool.
 
     Args:
-        predictions: Entities file (``.jsonl``) or COCO results list (``.json``).
-        dataset: A data set of ``params.yaml``, a path to a manifest, or a path to a COCO
-            annotation file.
+        predictions: Entities file (``.jsonl``), COCO results list (``.json``) or, for metrics of
+            groundings, a groundings file (``.jsonl``; masks that are not the annotated ones in
+            ``NAME.entities.jsonl`` beside it).
+        dataset: A data set of ``params.yaml``, a path to a manifest, or, for entities, a path to a
+            COCO annotation file.
         metric: One of ``METRIC_NAMES``.
         split: Split of the data set; not used with an annotation file.
+        threshold: Probability above which a plural phrase means an entity; for groundings.
 
     Returns:
         ``metrics`` by name (fractions, None where undefined), counts and remarks.
     """
     if metric not in METRIC_NAMES:
         raise BadInput("--metric", metric, "unknown", f"use one of {', '.join(METRIC_NAMES)}")
-    ground_truth = _named_ground_truth(dataset, split)
-    values, counts, remarks = _score_file(predictions, ground_truth)
-    chosen = entity_ap.METRICS if metric == "entity_ap" else (metric,)
+    name = FAMILIES.get(metric) or next(n for n, k in KINDS.items() if metric in k.metrics)
+    kind = KINDS[name]
+    truth = _named_truth(kind, dataset, split)
+    scores = kind.score(predictions, truth, {"threshold": threshold})
+    chosen = kind.metrics if metric in FAMILIES else (metric,)
     return {
         "predictions": str(predictions),
         "dataset": dataset,
-        "metrics": {name: _or_none(values[name]) for name in chosen},
-        **counts,
-        "remarks": remarks,
+        "metrics": {name: or_none(scores.values[name]) for name in chosen},
+        **scores.counts,
+        "remarks": scores.remarks,
     }
 
 
-def load_split(manifest: Path, split: str, fix: str) -> dict[str, Any]:
-    """Return one split as class-agnostic COCO ground truth, read by the data set's own adapter."""
-    from workbench.datasets import load_entities
-
-    if not manifest.is_file():
-        raise MissingInput(manifest, fix)
-    return load_entities(manifest, split).to_coco()
-
-
-def _named_ground_truth(dataset: str, split: str) -> dict[str, Any]:
+def _named_truth(kind: Kind, dataset: str, split: str) -> Any:
+    """Return the annotations that ``--dataset`` names."""
     path = Path(dataset)
     if path.suffix != ".json":
         manifest = project_root() / Layout(load_params()["scale"]).manifest(dataset)
         fix = f"run `dvc repro prep@{dataset}`, or give a manifest or an annotation file"
-        return load_split(manifest, split, fix)
+        return kind.truth(manifest, split, fix)
     content = read_json(path, "give a manifest or a COCO annotation file")
-    if "splits" in content:
-        return load_split(path, split, "give a manifest")
+    if "splits" in content or kind is not KINDS["entities"]:
+        return kind.truth(path, split, "give a manifest")
     return entity_ap.load_ground_truth(path)
 
 
-def read_json(path: Path, fix: str) -> dict[str, Any]:
-    """Read a JSON object written by an earlier stage.
-
-    Raises:
-        MissingInput: No such file.
-        BadInput: Not a JSON object.
-    """
-    if not path.is_file():
-        raise MissingInput(path, fix)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(path, "JSON", f"cannot be read ({error})", fix) from error
-    if not isinstance(value, dict):
-        raise BadInput(path, "top level", "not an object", fix)
-    return value
-
-
-def _segment_runs(layout: Layout, key: str) -> tuple[list[dict[str, Any]], str | None]:
-    path, fix = layout.entities(key) / "segment.json", f"dvc repro segment@{key}"
-    record = read_json(path, fix)
-    return _runs(record, path, fix), record.get("score")
-
-
 def _train_runs(
-    layout: Layout, params: dict[str, Any], key: str, seeds: Sequence[int]
+    layout: Layout, params: dict[str, Any], source: _Source
 ) -> dict[int, dict[str, Any]]:
-    """Return what training recorded, by seed; empty for entities that another tool wrote."""
-    checkpoint = instance(params, "segment", key).get("checkpoint")
+    """Return what training recorded, by seed; empty for predictions that another tool wrote."""
+    seeds = [run["seed"] for run in source.runs()]
+    checkpoint = instance(params, source.kind.stage, source.folder.name).get("checkpoint")
     if checkpoint is None:
         return {seed: {} for seed in seeds}
-    path, fix = layout.checkpoints(checkpoint) / "train.json", f"dvc repro segment@{key}"
-    runs = {run["seed"]: run for run in _runs(read_json(path, fix), path, fix)}
+    path = layout.checkpoints(checkpoint) / "train.json"
+    runs = {run["seed"]: run for run in runs_of(read_json(path, source.fix), path, source.fix)}
     for seed in seeds:
         if seed not in runs:
-            raise BadInput(path, "runs", f"no seed {seed}, of which there are entities", fix)
-    return runs
-
-
-def _runs(record: Mapping[str, Any], path: Path, fix: str) -> list[dict[str, Any]]:
-    runs = record.get("runs")
-    if not isinstance(runs, list) or not runs:
-        raise BadInput(path, "runs", "no run", fix)
-    for index, run in enumerate(runs):
-        if not isinstance(run, dict) or not isinstance(run.get("seed"), int):
-            raise BadInput(path, f"runs[{index}].seed", "missing", fix)
+            problem = f"no seed {seed}, of which there are {source.folder.parent.name}"
+            raise BadInput(path, "runs", problem, source.fix)
     return runs
 
 
 def _score_seed(
-    folder: Path,
-    segmented: Mapping[str, Any],
-    trained: Mapping[str, Any],
-    ground_truth: Mapping[str, Any],
+    source: _Source, made: Mapping[str, Any], trained: Mapping[str, Any], truth: Any
 ) -> SeedScore:
-    seed = segmented["seed"]
-    _check_same_checkpoint(folder, segmented, trained)
-    path = folder / f"seed-{seed}.jsonl"
-    values, counts, remarks = _score_file(path, ground_truth)
+    seed = made["seed"]
+    _check_same_checkpoint(source, made, trained)
+    path = source.folder / f"seed-{seed}.jsonl"
+    scores = source.kind.score(path, truth, source.record)
     wall_time, devices = trained.get("wall_time_s"), trained.get("num_devices", 1)
     costs = {
-        "mem_train_GB": trained.get("peak_memory_gib"),
-        "mem_infer_GB": segmented.get("peak_memory_gib"),
-        "train_time_s": wall_time,
-        "train_device_s": None if wall_time is None else wall_time * devices,
-        "infer_time_ms": segmented.get("infer_time_ms"),
+        "mem_train_GB": number(trained.get("peak_memory_gib")),
+        "mem_infer_GB": number(made.get("peak_memory_gib")),
+        "train_time_s": number(wall_time),
+        "train_device_s": number(wall_time) * devices,
+        "infer_time_ms": number(made.get("infer_time_ms")),
     }
     provenance = {
         "seed": seed,
         **{name: trained.get(name) for name in _FROM_TRAIN},
-        "checkpoint_sha256": segmented.get("checkpoint_sha256"),
-        "entities_sha256": sha256_file(path),
-        "eval_data_sha256": segmented.get("data_sha256"),
+        "checkpoint_sha256": made.get("checkpoint_sha256"),
+        "predictions_sha256": sha256_file(path),
+        "eval_data_sha256": made.get("data_sha256"),
         "wall_time_s": wall_time,
         "peak_memory_gib": trained.get("peak_memory_gib"),
-        "device": trained.get("device") or segmented.get("device"),
-        **counts,
+        "device": trained.get("device") or made.get("device"),
+        **scores.counts,
     }
-    numbers = {name: math.nan if cost is None else float(cost) for name, cost in costs.items()}
-    return SeedScore({**values, **numbers}, provenance, remarks)
+    values = {**scores.values, **source.kind.measurements(made), **costs}
+    return SeedScore(values, provenance, scores.remarks)
 
 
 def _check_same_checkpoint(
-    folder: Path, segmented: Mapping[str, Any], trained: Mapping[str, Any]
+    source: _Source, made: Mapping[str, Any], trained: Mapping[str, Any]
 ) -> None:
-    used, made = segmented.get("checkpoint_sha256"), trained.get("checkpoint_sha256")
-    if used and made and used != made:
+    used, there = made.get("checkpoint_sha256"), trained.get("checkpoint_sha256")
+    if used and there and used != there:
         raise BadInput(
-            folder / "segment.json",
-            f"seed {segmented['seed']}: checkpoint_sha256",
-            f"{used[:12]} is not the trained checkpoint {made[:12]}",
-            f"dvc repro segment@{folder.name}",
+            source.folder / source.kind.record,
+            f"seed {made['seed']}: checkpoint_sha256",
+            f"{used[:12]} is not the trained checkpoint {there[:12]}",
+            source.fix,
         )
 
 
-def _score_file(
-    path: Path, ground_truth: Mapping[str, Any]
-) -> tuple[dict[str, float], dict[str, int], list[str]]:
-    sizes = entity_ap.image_sizes(ground_truth)
-    predictions = read_predictions(path, sizes)
-    scores = entity_ap.score_entities(ground_truth, predictions.results)
-    counts = {
-        "num_images": scores.num_images,
-        "num_entities": scores.num_entities,
-        "num_predictions": scores.num_predictions,
-        "images_without_prediction": len(sizes) - len(predictions.image_ids),
-        "entities_with_id_zero": scores.num_id_zero,
-    }
-    remarks = scores.remarks()
-    if counts["images_without_prediction"]:
-        remarks.append(
-            f"{counts['images_without_prediction']} of {len(sizes)} images have no prediction "
-            "record; their entities count as missed."
-        )
-    return scores.metrics, counts, remarks
-
-
-def _aggregate(seeds: Sequence[SeedScore]) -> dict[str, Any]:
-    metrics = {
-        name: summary([seed.values[name] for seed in seeds])
-        for name in (*entity_ap.METRICS, *COSTS)
-    }
+def _aggregate(kind: Kind, seeds: Sequence[SeedScore]) -> dict[str, Any]:
+    names = (*kind.metrics, *kind.measured, *COSTS)
+    metrics = {name: summary([seed.values[name] for seed in seeds]) for name in names}
     remarks = sorted({remark for seed in seeds for remark in seed.remarks})
     return {
         "metrics": metrics,
         "provenance": [seed.provenance for seed in seeds],
         "remarks": remarks,
     }
-
-
-def summary(values: Sequence[float]) -> dict[str, Any]:
-    """Return per-seed values, mean, sample standard deviation and their number.
-
-    A value that is undefined in one seed makes the mean undefined: leaving it out would flatter a
-    row whose seeds fail. The deviation is None with one seed.
-    """
-    defined = all(math.isfinite(value) for value in values) and bool(values)
-    several = defined and len(values) > 1
-    return {
-        "values": [_or_none(value) for value in values],
-        "mean": statistics.fmean(values) if defined else None,
-        "std": statistics.stdev(values) if several else None,
-        "n": len(values),
-    }
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 if __name__ == "__main__":

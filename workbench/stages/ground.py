@@ -3,12 +3,14 @@
     python -m workbench.stages.ground gella-7b
 
 Reads ``ground.KEY`` of ``params.yaml``; writes ``artifacts/<scale>/groundings/KEY/`` whole: a file
-``seed-<s>.jsonl`` for each checkpoint, and ``groundings.json`` with what each took.
+``seed-<s>.jsonl`` for each checkpoint, the masks that it names where they are not the annotated
+ones, and ``groundings.json`` with what each took.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,13 @@ from workbench.files import atomic_folder, write_json
 from workbench.grounding.schema import WITHHELD
 from workbench.grounding.split import GroundJob
 from workbench.jobs import run_job
+from workbench.metrics.groundings import entities_beside
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
 
-GROUND_TRUTH = "ground-truth"
+MANIFEST = "manifest.json"
 MODES = ("generated", "teacher-forced")
 
 
@@ -47,20 +50,24 @@ def ground(key: str) -> Path:
     runs = []
     with atomic_folder(target) as aside:
         for seed, checkpoint in checkpoints:
+            entities = _entities(layout, item["masks"], seed)
+            output = aside / f"seed-{seed}.jsonl"
             job = GroundJob(
                 title=f"{key} seed {seed}",
                 checkpoint=str(checkpoint),
                 manifest=str(manifest),
                 split=item.get("split", "val"),
-                entities=_entities(layout, item["masks"], seed),
+                entities=None if entities is None else str(entities),
                 teacher_forced=item["mode"] == "teacher-forced",
                 withheld=item.get("withheld"),
                 threshold=float(item["threshold"]),
                 overrides=item.get("overrides") or {},
                 field=f"ground.{key}.overrides",
-                output=str(aside / f"seed-{seed}.jsonl"),
+                output=str(output),
             )
             runs.append({"seed": seed, **run_job("workbench.grounding.split", job)})
+            if entities is not None:
+                shutil.copyfile(entities, entities_beside(output))
         kept = {name: item.get(name) for name in ("dataset", "masks", "mode", "threshold")}
         about = {**kept, "split": item.get("split", "val"), "withheld": item.get("withheld")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}
@@ -79,24 +86,25 @@ def _check(key: str, item: dict[str, Any]) -> None:
         if item.get(field) not in allowed:
             fix = f"use one of: {', '.join(map(str, allowed))}"
             raise BadInput("params.yaml", f"ground.{key}.{field}", repr(item.get(field)), fix)
-    if masks != GROUND_TRUTH and not str(masks).startswith("entities/"):
-        fix = f"use {GROUND_TRUTH} or entities/<key of segment>"
+    annotated = f"data/{item['dataset']}/{MANIFEST}"
+    if masks != annotated and not str(masks).startswith("entities/"):
+        fix = f"use {annotated} (the annotated masks) or entities/<key of segment>"
         raise BadInput("params.yaml", f"ground.{key}.masks", repr(masks), fix)
     threshold = item["threshold"]
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise BadInput("params.yaml", f"ground.{key}.threshold", repr(threshold), "give 0 to 1")
 
 
-def _entities(layout: Layout, masks: str, seed: int) -> str | None:
-    """Return the entities file: that of the same seed, or the segmenter's first."""
-    if masks == GROUND_TRUTH:
+def _entities(layout: Layout, masks: str, seed: int) -> Path | None:
+    """Return the entities file of the same seed, or the first; None: annotated masks."""
+    if masks.endswith(MANIFEST):
         return None
     folder = layout.artifacts / masks
     same = folder / f"seed-{seed}.jsonl"
     found = sorted(folder.glob("seed-*.jsonl"))
     if not found:
         raise MissingInput(same, f"dvc repro segment@{folder.name}")
-    return str(same if same.is_file() else found[0])
+    return same if same.is_file() else found[0]
 
 
 if __name__ == "__main__":

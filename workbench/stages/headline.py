@@ -13,7 +13,7 @@ from workbench.files import write_text
 from workbench.params import load_params
 from workbench.paths import Layout
 
-TABLES = ("VI",)
+TABLES = ("VI", "X")
 MEANING = {
     "mini": "Small models on generated worlds: not the paper's experiment.",
     "smoke": "A few iterations: **the numbers mean nothing**, only that every part ran.",

@@ -79,11 +79,18 @@ def _export(config_path: Path, weights: Path, folder: Path) -> None:
 
 
 def _link(params: dict[str, Any], key: str, item: dict[str, Any], target: Path) -> Path:
-    """Link the files of a downloaded model folder."""
-    root, name = params.get("weights_root"), item.get("weights")
-    if not root or not name:
-        field = "weights_root" if not root else f"pretrain.{key}.weights"
-        raise BadInput("params.yaml", field, "missing", "name the folder of the downloaded model")
+    """Link the files of a downloaded model folder; ``weights: null`` gives an empty folder."""
+    if "weights" not in item:
+        fix = "name the folder of the downloaded model, or null if there is none"
+        raise BadInput("params.yaml", f"pretrain.{key}.weights", "missing", fix)
+    root, name = params.get("weights_root"), item["weights"]
+    if name is None:
+        with atomic_folder(target) as aside:
+            write_json(aside / "pretrain.json", {"key": key, "scale": "paper", "runs": []})
+        return target
+    if not root:
+        fix = "name the folder that holds downloaded models"
+        raise BadInput("params.yaml", "weights_root", "missing", fix)
     source = Path(str(root)).expanduser() / str(name)
     if not (source / "config.json").is_file():
         raise MissingInput(source / "config.json", f"put the model {name} there")

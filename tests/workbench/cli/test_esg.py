@@ -24,7 +24,7 @@ prep: {world: {}}
 own_data: {street: {root: photos}}
 train: {model: {dataset: world}}
 segment: {model: {checkpoint: model, dataset: street}}
-evaluate: {VI__model: {table: VI, row: model, entities: model, dataset: street}}
+evaluate: {VI__model: {table: VI, row: model, predictions: entities/model, dataset: street}}
 """
 
 

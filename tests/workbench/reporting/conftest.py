@@ -61,7 +61,7 @@ def run(seed, letter, **change):
         "code_sha256": "e" * 64,
         "data_sha256": "d" * 64,
         "checkpoint_sha256": f"{seed}{letter}" * 32,
-        "entities_sha256": "f" * 64,
+        "predictions_sha256": "f" * 64,
         "wall_time_s": 100.0 + seed,
         "peak_memory_gib": 1.25,
         "device": "cpu, 1 threads",

@@ -22,6 +22,12 @@ def rle(region):
     return {"size": [SIZE, SIZE], "counts": encoded["counts"].decode()}
 
 
+def rle_of_columns(height, width, columns):
+    mask = np.zeros((height, width), np.uint8, order="F")
+    mask[:, columns] = 1
+    return {"size": [height, width], "counts": mask_utils.encode(mask)["counts"].decode()}
+
+
 def record(image_id, *entities):
     found = [
         {"category_id": 1, "segmentation": rle(region), "score": score, "class_score": score}
@@ -77,7 +83,13 @@ def segment_run(seed):
 def project(tmp_path, monkeypatch):
     """A checkout in which everything before the stage has run, with two seeds."""
     monkeypatch.chdir(tmp_path)
-    item = {"table": "VI", "row": "m", "entities": "model", "dataset": "two", "split": "val"}
+    item = {
+        "table": "VI",
+        "row": "m",
+        "predictions": "entities/model",
+        "dataset": "two",
+        "split": "val",
+    }
     params = {
         "scale": "mini",
         "segment": {"model": {"checkpoint": "model"}},
@@ -166,7 +178,7 @@ def test_provenance_and_remarks(project):
     assert first["run_id"] == "run-0"
     assert (first["git_commit"], first["git_dirty"]) == ("c0ffee", True)
     assert first["checkpoint_sha256"] == "w0"
-    assert len(first["entities_sha256"]) == 64
+    assert len(first["predictions_sha256"]) == 64
     assert (first["images_without_prediction"], second["images_without_prediction"]) == (0, 1)
     assert score["remarks"] == [
         "1 of 2 images have no prediction record; their entities count as missed."
@@ -283,7 +295,7 @@ def test_evaluate_predictions_by_name_manifest_and_file(project):
 
 def test_evaluate_predictions_refuses(project):
     predictions = project / "artifacts/mini/entities/model/seed-0.jsonl"
-    with pytest.raises(BadInput, match="--metric: mAP: unknown; use one of entity_ap, APe"):
+    with pytest.raises(BadInput, match="--metric: mAP: unknown; use one of entity_ap, grounding"):
         stage.evaluate_predictions(predictions, "two", "mAP")
     with pytest.raises(MissingInput):
         stage.evaluate_predictions(predictions, "three")

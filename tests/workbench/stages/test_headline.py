@@ -22,8 +22,10 @@ def test_page_counts_rows_and_claims_and_says_what_the_scale_means(root):
         "claims": [{"verdict": "supported"}],
     }
     Path("reports/smoke/tables").mkdir(parents=True)
-    Path("reports/smoke/tables/VI.json").write_text(json.dumps(table))
+    for name in ("VI", "X"):
+        Path(f"reports/smoke/tables/{name}.json").write_text(json.dumps(table))
     text = headline().read_text()
+    assert "| [X](tables/X.md) | 2 reproduced" in text
     assert "| [VI](tables/VI.md) | 2 reproduced, 1 waits | 1 supported |" in text
     assert "mean nothing" in text
 
@@ -36,5 +38,6 @@ def test_missing_table_names_its_target(root):
 def test_where(root, capsys):
     assert main(["headline", "--where"]) == 0
     out = capsys.readouterr().out
-    assert out == "Report: reports/smoke/headline.md, reports/smoke/tables/VI.md\n"
+    pages = ["headline.md", "tables/VI.md", "tables/X.md"]
+    assert out == f"Report: {', '.join(f'reports/smoke/{page}' for page in pages)}\n"
     assert main(["headline", "--what"]) == 2

@@ -38,7 +38,7 @@ def project(tmp_path, monkeypatch):
     params = {
         "scale": "mini",
         "segment": {"cf": {"checkpoint": "cropformer"}},
-        "evaluate": {"VI__cropformer": {"entities": "cf"}},
+        "evaluate": {"VI__cropformer": {"predictions": "entities/cf"}},
     }
     Path("params.yaml").write_text(yaml.safe_dump(params))
     Path("reports/tables").mkdir(parents=True)

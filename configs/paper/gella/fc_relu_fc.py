@@ -1,0 +1,4 @@
+# Table XXIII: two fully connected layers with a ReLU between them.
+_base_ = '../../_base_/experiments/gella_paper.py'
+
+model = dict(association=dict(structure='fc-relu-fc'))

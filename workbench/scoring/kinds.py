@@ -1,0 +1,161 @@
+"""The kinds of predictions that a row of a table is scored from: entities and groundings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from workbench.errors import BadInput, MissingInput
+from workbench.metrics import entity_ap, grounding_recall
+from workbench.metrics.groundings import entities_beside, read_groundings
+from workbench.metrics.predictions import read_predictions
+from workbench.scoring.records import number
+
+# Parts of a grounding's time as Table XII adds them up, by the model's own clocks.
+COMPONENTS = {
+    "LLM_time_s": ("language",),
+    "IME_time_s": ("image", "colormap"),
+    "MMD_time_s": ("masks",),
+    "ALL_time_s": ("language", "image", "colormap", "masks"),
+}
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """Metric values of one predictions file (NaN where undefined), counts, sentences on both."""
+
+    values: dict[str, float]
+    counts: dict[str, int]
+    remarks: list[str]
+
+
+class Kind(Protocol):
+    """How predictions of one kind are found and scored.
+
+    Attributes:
+        stage: That makes them; its map in ``params.yaml`` has their keys.
+        record: The file beside them, with what each run took.
+        metrics: Names of the metrics.
+        measured: Names of what the stage measured beside the metrics.
+    """
+
+    stage: str
+    record: str
+    metrics: tuple[str, ...]
+    measured: tuple[str, ...]
+
+    def truth(self, manifest: Path, split: str, fix: str) -> Any:
+        """Return the annotations of a split."""
+
+    def sizes(self, truth: Any) -> dict[str, int]:
+        """Return how much there is to find."""
+
+    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
+        """Score a file, ``about`` which its record says how it was made."""
+
+    def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:
+        """Return the values of ``measured`` that a run recorded."""
+
+
+class Entities:
+    """Entities of the segment stage, or of any tool, against annotated masks."""
+
+    stage, record = "segment", "segment.json"
+    metrics: tuple[str, ...] = entity_ap.METRICS
+    measured: tuple[str, ...] = ()
+
+    def truth(self, manifest: Path, split: str, fix: str) -> dict[str, Any]:
+        """Return a split as class-agnostic COCO ground truth, read by its own adapter."""
+        from workbench.datasets import load_entities
+
+        if not manifest.is_file():
+            raise MissingInput(manifest, fix)
+        return load_entities(manifest, split).to_coco()
+
+    def sizes(self, truth: Any) -> dict[str, int]:
+        """Return the numbers of images and of entities that are not crowds."""
+        entities = sum(not a.get("iscrowd", 0) for a in truth["annotations"])
+        return {"num_images": len(truth["images"]), "num_entities": entities}
+
+    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
+        """Score entities; nothing of ``about`` matters to them."""
+        sizes = entity_ap.image_sizes(truth)
+        predictions = read_predictions(path, sizes)
+        scores = entity_ap.score_entities(truth, predictions.results)
+        missing = len(sizes) - len(predictions.image_ids)
+        counts = {
+            "num_images": scores.num_images,
+            "num_entities": scores.num_entities,
+            "num_predictions": scores.num_predictions,
+            "images_without_prediction": missing,
+            "entities_with_id_zero": scores.num_id_zero,
+        }
+        remarks = scores.remarks()
+        if missing:
+            remarks.append(
+                f"{missing} of {len(sizes)} images have no prediction record; their entities "
+                "count as missed."
+            )
+        return FileScore(scores.metrics, counts, remarks)
+
+    def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:
+        """Return nothing: times and memory are read for every kind."""
+        return {}
+
+
+class Groundings:
+    """Groundings of the ground stage, or of any tool, against annotated narratives."""
+
+    stage, record = "ground", "groundings.json"
+    metrics: tuple[str, ...] = grounding_recall.METRICS
+    measured: tuple[str, ...] = ("reconstruction_miou", "reconstruction_ap", *COMPONENTS)
+
+    def truth(self, manifest: Path, split: str, fix: str) -> Any:
+        """Return the narratives of a split."""
+        from workbench.datasets.narratives import load_narratives
+
+        if not manifest.is_file():
+            raise MissingInput(manifest, fix)
+        return load_narratives(manifest, split)
+
+    def sizes(self, truth: Any) -> dict[str, int]:
+        """Return the number of narratives."""
+        return {"num_narratives": len(truth.narratives)}
+
+    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
+        """Score groundings.
+
+        Args:
+            path: The file; the masks that it names are beside it where they are not annotated.
+            truth: Narratives of the split.
+            about: ``threshold``, above which a plural phrase means an entity.
+        """
+        entities = entities_beside(path)
+        masks_of: grounding_recall.MasksOf = grounding_recall.ground_truth_masks
+        if entities.is_file():
+            masks_of = grounding_recall.predicted_masks(entities, truth)
+        threshold = about.get("threshold")
+        if not isinstance(threshold, int | float):
+            raise BadInput(path, "threshold", repr(threshold), "run the ground stage again")
+        rule = grounding_recall.ChoiceRule(threshold=float(threshold))
+        groundings = read_groundings(path, truth.narratives)
+        scores = grounding_recall.score_groundings(truth, groundings, masks_of, rule)
+        return FileScore(scores.metrics, scores.counts, scores.remarks())
+
+    def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:
+        """Return quality of the rebuilt masks (fractions) and seconds by component, a narrative."""
+        times = run.get("component_times_ms") or {}
+        known = {
+            name: number(None)
+            if any(part not in times for part in parts)
+            else sum(times[part] for part in parts) / 1000
+            for name, parts in COMPONENTS.items()
+        }
+        names = ("reconstruction_miou", "reconstruction_ap")
+        return {**{name: number(run.get(name)) for name in names}, **known}
+
+
+# Keyed by the folder of artifacts/<scale>/ that holds them.
+KINDS: dict[str, Kind] = {"entities": Entities(), "groundings": Groundings()}
