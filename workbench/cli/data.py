@@ -1,4 +1,4 @@
-"""``esg data``: write the small worlds, check data sets."""
+"""``esg data``: write the small worlds, check data sets, convert narratives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
 
 
 def add_verbs(verbs: Any) -> None:
-    """Add ``data mini`` and ``data check``."""
+    """Add ``data mini``, ``data check`` and ``data convert-narratives``."""
     parser = verbs.add_parser("data", help="write the small worlds, check data sets")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     mini = actions.add_parser(
@@ -34,6 +34,16 @@ def add_verbs(verbs: Any) -> None:
     check.add_argument("names", nargs="*", metavar="NAME", help="of params.yaml (default: all)")
     add_json_option(check)
     check.set_defaults(run=run_check)
+    convert = actions.add_parser(
+        "convert-narratives",
+        help="captions with spans to PNG's schema",
+        description="Write captions whose phrases have start, end and segment_ids as a PNG file, "
+        "to be named as `narratives` of a split.",
+        allow_abbrev=False,
+    )
+    convert.add_argument("source", type=Path, metavar="IN", help="JSON list of captions")
+    convert.add_argument("target", type=Path, metavar="OUT", help="PNG file to write")
+    convert.set_defaults(run=run_convert)
 
 
 def run_mini(arguments: argparse.Namespace) -> int:
@@ -66,6 +76,15 @@ def run_check(arguments: argparse.Namespace) -> int:
     if any(state["state"] == "broken" for state in states):
         return BadInput.exit_code
     return MissingInput.exit_code if any(s["state"] == "missing" for s in states) else 0
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """Convert one file and say how much was in it."""
+    from workbench.conversion.narratives import convert_narratives
+
+    count = convert_narratives(arguments.source, arguments.target)
+    print(f"{arguments.target}: {count} narratives")
+    return 0
 
 
 def _state(params: dict[str, Any], name: str) -> dict[str, Any]:

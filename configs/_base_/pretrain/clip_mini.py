@@ -28,7 +28,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DrawSampler'),
     dataset=dict(
-        type='PhraseCropDataset',
+        type='PhrasePictureDataset',
         manifest=data_manifest,
         split='train',
         size=image_size,

@@ -1,6 +1,6 @@
 """Training of the small stand-ins for weights that are downloaded at paper scale."""
 
-from projects.gella.pretrain.clip import ClipPretraining, PhraseCropDataset
+from projects.gella.pretrain.clip import ClipPretraining, PhrasePictureDataset
 from projects.gella.pretrain.language import CaptionDataset, LanguagePretraining
 from projects.gella.pretrain.masks import ColormapDataset, ColormapReconstructor
 
@@ -10,5 +10,5 @@ __all__ = [
     "ColormapDataset",
     "ColormapReconstructor",
     "LanguagePretraining",
-    "PhraseCropDataset",
+    "PhrasePictureDataset",
 ]

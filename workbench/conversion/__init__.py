@@ -1,0 +1,1 @@
+"""From other tools' files to those that the adapters read."""
