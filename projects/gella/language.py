@@ -52,6 +52,8 @@ class LanguageDecoder(BaseModule):
         pretrained: Folder of a LLaMA-architecture model or of LLaVA, with its tokenizer.
         config: Instead of its weights, fields of ``LlamaConfig``: random weights. The tokenizer is
             that of ``pretrained`` all the same.
+        visual_pool: Side of the square of image tokens that one visual token is the mean of; 1 takes
+            every token, as the paper does.
         max_tokens: Longest prompt and answer, without visual tokens.
         max_new_tokens: Longest generated answer.
     """
@@ -61,6 +63,7 @@ class LanguageDecoder(BaseModule):
         image_channels: int,
         pretrained: str,
         config: dict | None = None,
+        visual_pool: int = 1,
         max_tokens: int = 512,
         max_new_tokens: int = 192,
         init_cfg: dict | None = None,
@@ -74,7 +77,7 @@ class LanguageDecoder(BaseModule):
         )
         if self.model.get_input_embeddings().num_embeddings < len(self.tokenizer):
             self.model.resize_token_embeddings(len(self.tokenizer))
-        self.max_new_tokens = max_new_tokens
+        self.max_new_tokens, self.visual_pool = max_new_tokens, visual_pool
         self.project = nn.Linear(image_channels, self.channels)
 
     @property
@@ -143,7 +146,8 @@ class LanguageDecoder(BaseModule):
 
     def _visual(self, image: Tensor) -> Tensor:
         """Return (B, T, D) visual tokens H_v (Eq. 10)."""
-        return self.project(image.flatten(2).transpose(1, 2))
+        pooled = F.avg_pool2d(image, self.visual_pool) if self.visual_pool > 1 else image
+        return self.project(pooled.flatten(2).transpose(1, 2))
 
     def _padded(self, tokens: list[Tokens]) -> tuple[Tensor, Tensor]:
         device = self.project.weight.device

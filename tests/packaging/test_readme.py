@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-REPORT = "reports/mini/tables/VI.json"
 
 
 def committed(path: str) -> str:
@@ -21,29 +20,43 @@ def committed(path: str) -> str:
     return shown.stdout
 
 
-def readme_rows() -> dict[str, list[str]]:
+def readme_rows(table: str) -> dict[str, list[str]]:
     text = committed("README.md")
-    block = text.split("<!-- table VI -->")[1].split("<!-- end of table VI -->")[0]
+    block = text.split(f"<!-- table {table} -->")[1].split(f"<!-- end of table {table} -->")[0]
     rows = [line.strip("| ").split(" | ") for line in block.strip().splitlines()[2:]]
     return {row[0]: row[1:] for row in rows}
 
 
-def report_rows() -> list[dict]:
-    rows = json.loads(committed(REPORT))["rows"]
+def report_rows(table: str) -> list[dict]:
+    rows = json.loads(committed(f"reports/mini/tables/{table}.json"))["rows"]
     return [row for row in rows if row["status"] == "reproduced"]
 
 
-def test_readme_lists_the_reproduced_rows() -> None:
-    assert list(readme_rows()) == [row["label"] for row in report_rows()]
+@pytest.mark.parametrize("table", ["VI", "X"])
+def test_readme_lists_the_reproduced_rows(table) -> None:
+    assert list(readme_rows(table)) == [row["label"] for row in report_rows(table)]
 
 
-@pytest.mark.parametrize("row", report_rows(), ids=lambda row: row["id"])
+def check_score(printed: str, here: str, value: dict) -> None:
+    assert printed == ("–" if value["printed"] is None else f"{value['printed']:.1f}")
+    assert re.match(r"[\d.]+", here).group() == f"{value['reproduced']:.1f}"
+    assert here.endswith(f"(n = {value['n']})")
+
+
+@pytest.mark.parametrize("row", report_rows("X"), ids=lambda row: row["id"])
+def test_readme_recalls_are_the_reports(row) -> None:
+    printed, here, things, nouns, rebuilt = readme_rows("X")[row["label"]]
+    check_score(printed, here, row["values"]["AR"])
+    cells = {"AR_Th": things, "AR_text": nouns, "reconstruction_miou": rebuilt}
+    for name, cell in cells.items():
+        value = row["values"][name]["reproduced"]
+        assert cell == ("–" if value is None else f"{value:.1f}")
+
+
+@pytest.mark.parametrize("row", report_rows("VI"), ids=lambda row: row["id"])
 def test_readme_numbers_are_the_reports(row) -> None:
-    printed, here, training, inference = readme_rows()[row["label"]]
-    entity_ap = row["values"]["APe"]
-    assert printed == ("–" if entity_ap["printed"] is None else f"{entity_ap['printed']:.1f}")
-    assert re.match(r"[\d.]+", here).group() == f"{entity_ap['reproduced']:.1f}"
-    assert here.endswith(f"(n = {entity_ap['n']})")
+    printed, here, training, inference = readme_rows("VI")[row["label"]]
+    check_score(printed, here, row["values"]["APe"])
     seconds = row["values"]["train_time_gpu_days"]["reproduced"] * 86400
     assert training == f"{seconds:.0f}"
     assert inference == f"{row['values']['infer_time_ms']['reproduced']:.0f}"

@@ -15,7 +15,11 @@ model = dict(
         query='image'),
     mask_decoder={{_base_.mask_decoder}},
     language=dict(
-        type='LanguageDecoder', pretrained='pretrained:llm', max_tokens=384, max_new_tokens=96),
+        type='LanguageDecoder',
+        pretrained='pretrained:llm',
+        visual_pool=2,  # 64 of 256 tokens: they are most of a sequence, and so of its cost
+        max_tokens=384,
+        max_new_tokens=96),
     association=dict(type='AssociationHead', channels=64, structure='fc'),
     masks_pretrained='pretrained:masks',
     colormap_size=128,

@@ -26,7 +26,8 @@ train_dataloader = dict(
         manifest=data_manifest,
         splits=splits,
         vocab_size=vocab_size,
-        repeat=0.9))
+        repeat=0.9,
+        shuffle=0.5))
 max_iters = 1300
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(

@@ -1,4 +1,4 @@
-# 800 iterations of batch 8, AdamW, one cycle; the language model at 0.3 of the rate.
+# 800 iterations of batch 8, AdamW, warm-up and cosine; the language model at 0.6 of the rate.
 max_iters = 800
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
@@ -8,9 +8,18 @@ optim_wrapper = dict(
         'query_embed': dict(decay_mult=0.0),
         'query_feat': dict(decay_mult=0.0),
         'level_embed': dict(decay_mult=0.0),
-        'language.model': dict(lr_mult=0.3),
+        'language.model': dict(lr_mult=0.6),
     }),
     clip_grad=dict(max_norm=1.0, norm_type=2))
+# Both scale each group's own rate: MMEngine's OneCycleLR would give all groups its eta_max.
+warm_up = 80
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max=2e-3, total_steps=max_iters, pct_start=0.1, by_epoch=False)
+    dict(type='LinearLR', start_factor=0.04, begin=0, end=warm_up, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=warm_up,
+        end=max_iters,
+        T_max=max_iters - warm_up,
+        eta_min=0.0,
+        by_epoch=False)
 ]

@@ -33,14 +33,21 @@ class CaptionDataset(DrawDataset):
         splits: Splits whose captions are read.
         vocab_size: Of the tokenizer, which is trained on the same captions.
         repeat: Share of dialogues.
+        shuffle: Share of dialogues whose words are in random order: they can only be read, not
+            recalled.
     """
 
     def __init__(
-        self, manifest: str, splits: Sequence[str], vocab_size: int, repeat: float = 0.5
+        self,
+        manifest: str,
+        splits: Sequence[str],
+        vocab_size: int,
+        repeat: float = 0.5,
+        shuffle: float = 0.0,
     ) -> None:
         self.captions = captions_of(Path(manifest), splits)
         self.tokenizer = train_tokenizer(self.captions, vocab_size)
-        self.repeat = repeat
+        self.repeat, self.shuffle = repeat, shuffle
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -50,6 +57,8 @@ class CaptionDataset(DrawDataset):
         text = self.captions[index]
         asked = []
         if np.random.rand() < self.repeat:
+            if np.random.rand() < self.shuffle:
+                text = " ".join(np.random.permutation(text.split()))
             asked = self._ids(prompts.dialogue(REPEAT.format(text)))
             text = f" {text}"
         begin = [self.tokenizer.bos_token_id, *asked]

@@ -96,3 +96,15 @@ def test_broken_config(tmp_path):
         (tmp_path / "config.json").write_text(content)
         with pytest.raises(BadInput, match=r"config\.json"):
             load_language_model(tmp_path)
+
+
+def test_pooled_visual_tokens(pretrained):
+    """A 4 x 4 grid gives 16 tokens, or 4, each of them the mean of four."""
+    config = {"type": "LanguageDecoder", "image_channels": 8, "pretrained": pretrained["llm"]}
+    whole = MODELS.build(config)
+    pooled = MODELS.build({**config, "visual_pool": 2})
+    pooled.load_state_dict(whole.state_dict())
+    image = torch.randn(1, 8, 4, 4)
+    every, fewer = whole._visual(image)[0].unflatten(0, (4, 4)), pooled._visual(image)[0]
+    assert (every.flatten(0, 1).shape[0], fewer.shape[0]) == (16, 4)
+    torch.testing.assert_close(fewer[1], every[:2, 2:].mean((0, 1)))
