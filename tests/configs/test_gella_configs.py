@@ -83,10 +83,14 @@ def test_rows_differ_from_the_default_in_what_they_name(scale):
         assert (ratios.describe, ratios.extract, ratios.ground) == expected
         config.train_dataloader.dataset.ratios = default.train_dataloader.dataset.ratios
         assert config.to_dict() == default.to_dict()
-    config = load(scale, "fc_relu_fc")
-    assert config.model.association.structure == "fc-relu-fc"
-    config.model.association.structure = "fc"
-    assert config.to_dict() == default.to_dict()
+    for name, part, field, values in (
+        ("fc_relu_fc", "association", "structure", ("fc-relu-fc", "fc")),
+        ("query_mask", "resoblend", "query", ("mask", "image")),
+    ):
+        config = load(scale, name)
+        assert config.model[part][field] == values[0]
+        config.model[part][field] = values[1]
+        assert config.to_dict() == default.to_dict()
     assert load(scale, "gella_13b").to_dict() == default.to_dict()
 
 
