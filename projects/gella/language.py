@@ -52,8 +52,8 @@ class LanguageDecoder(BaseModule):
         pretrained: Folder of a LLaMA-architecture model or of LLaVA, with its tokenizer.
         config: Instead of its weights, fields of ``LlamaConfig``: random weights. The tokenizer is
             that of ``pretrained`` all the same.
-        visual_pool: Side of the square of image tokens that one visual token is the mean of; 1 takes
-            every token, as the paper does.
+        visual_pool: Side of the square of image tokens that one visual token is the mean of; 1, the
+            paper's way, takes every token.
         max_tokens: Longest prompt and answer, without visual tokens.
         max_new_tokens: Longest generated answer.
     """
