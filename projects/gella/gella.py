@@ -56,9 +56,6 @@ class Gella(BaseModel):
         assignment: Colours of the colormap at inference, "random" or "location".
         masks_pretrained: Folder of a colormap-only model, whose colormap encoder and mask decoder
             this one starts from; layers of another shape keep their own start.
-        image_dropout: Share of training samples whose masks are rebuilt without the image, and
-            whose nouns are then not associated. 0 is the paper's way; an image encoder that tells
-            entities apart by itself leaves no reason to use the colormap without it.
         association_weight: Factor of L_asso; 1 is the paper's uniform weighting (Eq. 17).
         init_cfg: As in MMEngine.
     """
@@ -74,7 +71,6 @@ class Gella(BaseModel):
         colormap_size: int,
         assignment: str = "random",
         masks_pretrained: str | None = None,
-        image_dropout: float = 0.0,
         association_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
@@ -95,7 +91,7 @@ class Gella(BaseModel):
             }
         )
         self.colormap_size, self.assignment = colormap_size, assignment
-        self.association_weight, self.image_dropout = association_weight, image_dropout
+        self.association_weight = association_weight
         self._times: dict[str, float] = {}
 
     @property
@@ -125,28 +121,16 @@ class Gella(BaseModel):
         chosen = [at for at, sample in enumerate(samples) if sample.task == "ground"]
         if not chosen:
             return losses
-        shown, withheld = self._with_dropout(image[chosen])
-        decoded = self.reconstruct(shown, [samples[at] for at in chosen])
+        decoded = self.reconstruct(image[chosen], [samples[at] for at in chosen])
         masks = [samples[at].masks.to(self.device) for at in chosen]
         seg_losses, matches = self.mask_decoder.losses_and_matches(decoded, masks)
         logits, targets = [], []
         for row, at in enumerate(chosen):
-            if withheld[row]:
-                continue
             nouns = answers.segments[at][samples[at].grounded.to(self.device)]
             logits.append(self.association(nouns, decoded.embeddings[row]))
             targets.append(_query_targets(samples[at], matches[row], logits[-1]))
-        asso = association_loss(logits, targets) if logits else decoded.embeddings.sum() * 0
-        losses["loss_asso"] = asso * self.association_weight
+        losses["loss_asso"] = association_loss(logits, targets) * self.association_weight
         return {**losses, **seg_losses}
-
-    def _with_dropout(self, image: Tensor) -> tuple[Tensor, list[bool]]:
-        """Return (B, C_v, g, g) features with some replaced by those of a grey image, and which."""
-        withheld = torch.rand(len(image)) < self.image_dropout
-        if withheld.any():
-            grey = self.grey_features(len(image))
-            image = torch.where(withheld.to(image.device)[:, None, None, None], grey, image)
-        return image, withheld.tolist()
 
     def ground_photos(
         self, requests: list[GroundingRequest], withheld: str | None = None

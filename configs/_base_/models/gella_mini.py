@@ -23,5 +23,4 @@ model = dict(
     association=dict(type='AssociationHead', channels=64, structure='fc'),
     masks_pretrained='pretrained:masks',
     colormap_size=128,
-    image_dropout=0.4,
     association_weight=4.0)
