@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.reporting.results import REPRODUCED
+from workbench.reporting.results import QUOTED, REPRODUCED
 from workbench.reporting.table_spec import Metric, Row, TableSpec
 
 _SCALE_TEXT = {
@@ -21,6 +21,10 @@ _SCALE_TEXT = {
     ),
     "paper": "Scale `paper`: the paper's data and sizes, on {devices}.",
 }
+_COUNTED_TEXT = (
+    "{rows}: counted at the paper's sizes, whatever the scale of the run, from models built without"
+    " weights."
+)
 _ARROW = {"higher": "↑", "lower": "↓"}
 _HOLDS = {True: "holds", False: "does not hold", None: "unknown"}
 
@@ -40,9 +44,19 @@ def render_markdown(table: Mapping[str, Any], spec: TableSpec) -> str:
 
 
 def _scale_line(table: Mapping[str, Any]) -> str:
-    devices = sorted({run["device"] or "an unknown device" for _, run in _runs(table)})
-    text = _SCALE_TEXT[table["scale"]].format(devices=", ".join(devices) or "no device yet")
-    return f"> {text}"
+    """Say what kind of numbers these are: run at the table's scale, counted, or both."""
+    counted = [row for row in table["rows"] if row["provenance"]["counted_at"]]
+    run = [(row, each) for row, each in _runs(table) if row not in counted]
+    devices = sorted({each["device"] or "an unknown device" for _, each in run})
+    said = []
+    if run or not counted:
+        said.append(
+            _SCALE_TEXT[table["scale"]].format(devices=", ".join(devices) or "no device yet")
+        )
+    if counted:
+        names = ", ".join(row["label"] for row in counted) if run else "Every row"
+        said.append(_COUNTED_TEXT.format(rows=names))
+    return "\n>\n".join(f"> {text}" for text in said)
 
 
 def _runs(table: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -67,6 +81,8 @@ def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None) -> str:
     if described and not described.has(metric.name):
         return ""
     value = row["values"][metric.name]
+    if row["status"] == QUOTED and value["printed"] is None:
+        return described.printed_as.get(metric.name, "") if described else ""
     as_printed = described.printed_as.get(metric.name, "none") if described else "none"
     if value["printed"] is not None:
         as_printed = f"{value['printed']:.{metric.unit.decimals}f}"

@@ -116,13 +116,14 @@ def _provenance(
 ) -> dict[str, Any]:
     """Return what made a row; the same keys for every row, empty where nothing was run."""
     if score is None:
-        return {"scale": scale, "score": None, "remarks": [], "runs": []}
+        return {"scale": scale, "counted_at": None, "score": None, "remarks": [], "runs": []}
     runs = []
     for index, run in enumerate(score["provenance"]):
         values = {m.name: _seed_value(m, score, index) for m in spec.metrics if row.has(m.name)}
         runs.append({**{name: run.get(name) for name in RUN_FIELDS}, "values": values})
     return {
         "scale": score["scale"],
+        "counted_at": score.get("counted_at"),
         "score": score.get("score"),
         "remarks": list(score.get("remarks", [])),
         "runs": runs,
