@@ -34,11 +34,9 @@ elif stage == "segment":
     write(artifacts / "entities" / key / "segment.json", checkpoint, item)
 elif stage == "evaluate":
     item = params["evaluate"][key]
-    entities = artifacts / "entities" / item["entities"] / "segment.json"
+    entities = artifacts / item["predictions"] / "segment.json"
     write(artifacts / "scores" / item["table"] / f"{item['row']}.json", entities, key)
 elif stage == "table":
     scores = sorted((artifacts / "scores" / key).glob("*.json"))
     for suffix in ("md", "json"):
         write(Path(f"reports/{scale}/tables/{key}.{suffix}"), *scores)
-elif stage == "headline":
-    write(Path(f"reports/{scale}/headline.md"), Path(f"reports/{scale}/tables/VI.json"))

@@ -16,7 +16,7 @@ import yaml
 from workbench.planning import plan
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("prep", "resolve", "train", "segment", "evaluate", "table", "headline")
+STAGES = ("prep", "resolve", "train", "segment", "evaluate", "table")
 pytestmark = pytest.mark.slow
 
 
@@ -29,13 +29,13 @@ def dvc(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def ran(folder: Path, target: str = "headline") -> set[str]:
+def ran(folder: Path, target: str = "table@VI") -> set[str]:
     """Reproduce a target and return the stages that were run."""
     return set(re.findall(r"Running stage '([^']+)'", dvc(folder, "repro", target)))
 
 
 def rows(*names: str) -> set[str]:
-    return {f"evaluate@VI__{name}" for name in names} | {"table@VI", "headline"}
+    return {f"evaluate@VI__{name}" for name in names} | {"table@VI"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def project(tmp_path_factory) -> Path:
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    code = ["engine", "datasets", "metrics", "reporting", "segmentation"]
+    code = ["engine", "datasets", "metrics", "reporting", "scoring", "segmentation"]
     needed = [f"workbench/{name}/__init__.py" for name in code]
     needed += ["workbench/photos.py", "workbench/overrides.py"]
     needed += ["configs/_base_/base.py", "projects/cropformer/__init__.py"]
@@ -63,7 +63,7 @@ def project(tmp_path_factory) -> Path:
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(Path(__file__).with_name("stub_stage.py"), target)
     first = ran(folder)
-    assert {"prep@entityseg", "train@cropformer", "table@VI", "headline"} <= first
+    assert {"prep@entityseg", "train@cropformer", "table@VI"} <= first
     assert "prep@coco" not in first, "Table VI needs no COCO"
     return folder
 
@@ -160,7 +160,7 @@ def test_own_data_is_watched_where_it_is(project, change, tmp_path):
 
 def test_plan_says_what_would_run(project, change, monkeypatch):
     monkeypatch.chdir(project)
-    assert plan("headline").stages == ()
+    assert plan("table@VI").stages == ()
     change("params.yaml", edit_params(segment__vita__overrides={"x": 1}))
     planned = plan("table@VI")
     names = [stage.name for stage in planned.stages]

@@ -66,9 +66,13 @@ def _runs(table: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str
 def _values(table: Mapping[str, Any], spec: TableSpec) -> str:
     rows = {row.id: row for row in spec.rows}
     header = [f"{m.label} ({m.unit.name}) {_ARROW[m.better]}" for m in spec.metrics]
+    in_paper = {name for row in spec.rows for name in (*row.printed, *row.printed_as)}
     body = []
     for row in table["rows"]:
-        cells = [_cell(row, metric, rows.get(row["id"])) for metric in spec.metrics]
+        cells = [
+            _cell(row, metric, rows.get(row["id"]), metric.name not in in_paper)
+            for metric in spec.metrics
+        ]
         body.append([row["label"], *cells])
     legend = (
         "Each cell: the value printed in the paper; **reproduced here**, mean ± sample standard "
@@ -77,7 +81,8 @@ def _values(table: Mapping[str, Any], spec: TableSpec) -> str:
     return _grid(["Method", *header], body) + f"\n\n{legend}"
 
 
-def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None) -> str:
+def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None, own_column: bool) -> str:
+    """Show a cell; ``own_column`` tells that the paper has no such column."""
     if described and not described.has(metric.name):
         return ""
     value = row["values"][metric.name]
@@ -86,7 +91,7 @@ def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None) -> str:
     as_printed = described.printed_as.get(metric.name, "none") if described else "none"
     if value["printed"] is not None:
         as_printed = f"{value['printed']:.{metric.unit.decimals}f}"
-    lines = [f"printed {as_printed}"]
+    lines = [] if own_column else [f"printed {as_printed}"]
     if value["reproduced"] is not None:
         lines.append(_reproduced(value, metric))
         if value["difference"] is not None:
