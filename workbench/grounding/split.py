@@ -82,7 +82,8 @@ def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
         Measurements: ``num_narratives``; ``infer_time_ms`` a narrative, in batches of ``BATCH``;
         ``component_times_ms`` likewise; ``reconstruction_miou`` over all masks and
         ``reconstruction_ap``, class-agnostic AP with the model's entityness as score, both against
-        the masks given; hashes and device.
+        the masks given; hashes and device. Times and qualities are None where no picture of the
+        split has a mask in ``entities``: then the file is empty.
 
     Raises:
         BadInput, MissingInput: Checkpoint, data or a photograph cannot be used.
@@ -107,13 +108,11 @@ def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
             if time.perf_counter() - told > PROGRESS_INTERVAL_S:
                 told = time.perf_counter()
                 say(f"{job.title}: {totals.count} narratives")
-    if totals.count == 0:
+    if totals.count == 0 and job.entities is None:
         raise BadInput(job.manifest, f"splits.{job.split}", "no grounded narrative", "run prep")
-    times = grounder.model.component_times()
     return {
         "num_narratives": totals.count,
-        "infer_time_ms": 1000 * totals.seconds / totals.count,
-        "component_times_ms": {name: 1000 * s / totals.count for name, s in times.items()},
+        **totals.times(grounder.model.component_times()),
         **totals.reconstruction(),
         "checkpoint_sha256": sha256_file(Path(job.checkpoint)),
         "data_sha256": sha256_file(Path(job.manifest)),
@@ -148,8 +147,17 @@ class _Totals:
             code = {"segmentation": _encode(mask), "score": float(score)}
             self.found.append({"image_id": number, "category_id": 1, **code})
 
-    def reconstruction(self) -> dict[str, float]:
+    def times(self, components: dict[str, float]) -> dict[str, Any]:
+        """Return ms a narrative, in all and by component."""
+        if not self.count:
+            return {"infer_time_ms": None, "component_times_ms": {}}
+        each = {name: 1000 * seconds / self.count for name, seconds in components.items()}
+        return {"infer_time_ms": 1000 * self.seconds / self.count, "component_times_ms": each}
+
+    def reconstruction(self) -> dict[str, float | None]:
         """Return mean IoU and AP of the rebuilt masks."""
+        if not self.count:
+            return {"reconstruction_miou": None, "reconstruction_ap": None}
         from workbench.metrics.entity_ap import score_entities
 
         categories = [{"id": 1, "name": "entity"}]

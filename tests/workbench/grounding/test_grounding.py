@@ -10,7 +10,7 @@ from workbench.grounding.entities import read_entities
 from workbench.grounding.outputs import write_outputs
 from workbench.grounding.records import find_spans, grounding_record
 from workbench.grounding.schema import GroundingAnswer
-from workbench.grounding.split import mask_ious
+from workbench.grounding.split import _Totals, mask_ious
 
 SIZE = (20, 30)
 
@@ -49,6 +49,12 @@ def test_a_noun_means_what_is_above_the_threshold_or_the_likeliest():
     assert [p["entity_ids"] for p in record["phrases"]] == [[7, 8], [8]]
     assert [p["gt_phrase"] for p in record["phrases"]] == [1, None]
     assert record["entities"] == [7, 8, 9]
+
+
+def test_nothing_is_measured_where_no_picture_has_a_mask():
+    totals = _Totals()
+    assert totals.times({"image": 0.0}) == {"infer_time_ms": None, "component_times_ms": {}}
+    assert set(totals.reconstruction().values()) == {None}
 
 
 def test_iou_of_masks_as_given_and_as_rebuilt():
