@@ -120,8 +120,9 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(result)
         return 0
+    width = max(6, *map(len, result["metrics"]))
     for name, value in result["metrics"].items():
-        print(f"{name:<15} {'undefined' if value is None else f'{100 * value:.1f}'}")
+        print(f"{name:<{width}} {'undefined' if value is None else f'{100 * value:.1f}'}")
     for remark in result["remarks"]:
         print(f"note: {remark}")
     return 0

@@ -159,7 +159,7 @@ def test_evaluate_prints_percent_or_fractions(
     assert main(["evaluate", "p.jsonl", "--dataset", "world", "--metric", "APe", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["metrics"]["APe"] == 0.41234
-    assert found["asked"] == ["p.jsonl", "world", "APe", "val"]
+    assert found["asked"] == ["p.jsonl", "world", "APe", "val", 0.5]
 
 
 def test_data_check_names_what_waits(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
