@@ -12,6 +12,8 @@ from workbench.paths import SCALES, project_root
 
 # Maps of params.yaml whose instances are trained; a key is in one of them only.
 TRAININGS = ("train", "pretrain", "finetune")
+# Folder below artifacts/<scale> to the stage that writes it; a row is scored from either.
+PREDICTIONS = {"entities": "segment", "groundings": "ground"}
 
 
 def load_params(root: Path | None = None) -> dict[str, Any]:
@@ -52,8 +54,7 @@ def predictions_of(params: dict[str, Any], row: dict[str, Any]) -> dict[str, Any
     Empty where ``params.yaml`` has none, as for predictions of another tool.
     """
     folder, _, key = str(row.get("predictions")).partition("/")
-    stage = {"entities": "segment", "groundings": "ground"}.get(folder, "")
-    return dict((params.get(stage) or {}).get(key) or {})
+    return dict((params.get(PREDICTIONS.get(folder, "")) or {}).get(key) or {})
 
 
 def training(params: dict[str, Any], key: str) -> dict[str, Any]:

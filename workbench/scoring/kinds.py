@@ -11,6 +11,7 @@ from workbench.errors import BadInput, MissingInput
 from workbench.metrics import entity_ap, grounding_recall
 from workbench.metrics.groundings import entities_beside, read_groundings
 from workbench.metrics.predictions import read_predictions
+from workbench.params import PREDICTIONS
 from workbench.scoring.records import number
 
 # Parts of a grounding's time as Table XII adds them up, by the model's own clocks.
@@ -62,7 +63,7 @@ class Kind(Protocol):
 class Entities:
     """Entities of the segment stage, or of any tool, against annotated masks."""
 
-    stage, record = "segment", "segment.json"
+    stage, record = PREDICTIONS["entities"], "segment.json"
     metrics: tuple[str, ...] = entity_ap.METRICS
     measured: tuple[str, ...] = ()
 
@@ -108,7 +109,7 @@ class Entities:
 class Groundings:
     """Groundings of the ground stage, or of any tool, against annotated narratives."""
 
-    stage, record = "ground", "groundings.json"
+    stage, record = PREDICTIONS["groundings"], "groundings.json"
     metrics: tuple[str, ...] = grounding_recall.METRICS
     measured: tuple[str, ...] = ("reconstruction_miou", "reconstruction_ap", *COMPONENTS)
 
