@@ -88,23 +88,32 @@ def run_convert(arguments: argparse.Namespace) -> int:
 
 
 def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return one data set's state, faults and the tables that wait for it."""
-    from workbench.datasets.check import check_dataset
+    """Return one data set's state, what was found in it, and the tables that wait for it."""
+    from workbench.datasets.catalogue import CATALOGUE
+    from workbench.datasets.check import inspect_dataset
     from workbench.paths import Layout, project_root
 
     manifest = project_root() / Layout(params["scale"]).manifest(name)
     stage = "prep" if name in (params.get("prep") or {}) else "own_data"
-    state, faults = "ok", []
+    source = CATALOGUE.get(name) if stage == "prep" else None
+    real = source if params["scale"] == "paper" else None
+    found: dict[str, Any] = {"name": name, "state": "ok", "splits": {}, "faults": [], "notes": []}
     if not manifest.is_file():
-        state, faults = "missing", [f"{manifest}: not found; run `dvc repro {stage}@{name}`"]
+        missing = f"{manifest}: not found; run `dvc repro {stage}@{name}`"
+        found |= {"state": "missing", "faults": [missing]}
     else:
         try:
-            faults = [str(finding) for finding in check_dataset(manifest)]
+            for report in inspect_dataset(manifest, real):
+                found["splits"][report.split] = {**report.units, "unusable": report.unusable}
+                for finding in report.findings:
+                    found["notes" if finding.note else "faults"].append(str(finding))
         except EsgError as error:
-            faults = [str(error)]
-        state = "broken" if faults else "ok"
-    waiting = [] if state == "ok" else _tables_of(params, name)
-    return {"name": name, "state": state, "faults": faults, "tables_waiting": waiting}
+            found["faults"].append(str(error))
+        found["state"] = "broken" if found["faults"] else "ok"
+    ok = found["state"] == "ok"
+    waiting = [] if ok else [*_tables_of(params, name), *(source.tables if source else ())]
+    obtain = real.obtain if real and not ok else None
+    return {**found, "tables_waiting": sorted(set(waiting)), "obtain": obtain}
 
 
 def _tables_of(params: dict[str, Any], dataset: str) -> list[str]:
@@ -127,5 +136,20 @@ def _print_state(state: dict[str, Any]) -> None:
     if state["tables_waiting"]:
         line += f" (tables that wait: {', '.join(state['tables_waiting'])})"
     print(line)
+    for split, counts in state["splits"].items():
+        print(f"  {split or 'no split'}: {_counted(counts)}")
     for fault in state["faults"]:
         print(f"  {fault}")
+    for note in state["notes"]:
+        print(f"  note: {note}")
+    if state["obtain"]:
+        print(f"  obtain {state['obtain']}")
+
+
+def _counted(counts: dict[str, int | None]) -> str:
+    """Return how much a split holds and how much of it cannot be used, in words."""
+    units = ", ".join(f"{count:,} {unit}" for unit, count in counts.items() if unit != "unusable")
+    unusable = counts["unusable"]
+    if unusable is None:
+        return "cannot be opened"
+    return f"{units}; {unusable:,} unusable" if unusable else units

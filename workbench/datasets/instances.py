@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.datasets.images import ImageFolder
-from workbench.datasets.manifest import read_json
+from workbench.datasets.json_files import count_records, read_json
+from workbench.datasets.reader import EntityReader, SplitFiles
 from workbench.datasets.rle import as_rle
 from workbench.datasets.schema import Category, EntityImage
 from workbench.datasets.structure import (
@@ -22,6 +22,23 @@ from workbench.errors import BadInput, MissingInput
 
 logger = logging.getLogger(__name__)
 
+RUN_PREP = "run the prep stage of this data set"
+
+
+def coco_place(kind: str, split: str) -> dict[str, Any]:
+    """Return where COCO 2017 keeps the "instances" or "panoptic" files of a split.
+
+    Raises:
+        BadInput: Unknown split.
+    """
+    if split not in ("train", "val"):
+        raise BadInput("prep", f"splits.{split}", "unknown split", "use train or val")
+    return {
+        "annotations": f"annotations/{kind}_{split}2017.json",
+        "images": f"{split}2017",
+        "masks": f"panoptic_{split}2017" if kind == "panoptic" else None,
+    }
+
 
 def instance_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
     """Yield all faults of an instance file that show without pictures and masks."""
@@ -30,23 +47,16 @@ def instance_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
     yield from category_faults(content, file)
 
 
-class InstanceReader:
-    """Makes entity records from a COCO-style instance file.
+class InstanceReader(EntityReader):
+    """Makes entity records from a COCO-style instance file."""
 
-    Args:
-        file: The annotation file.
-        folder: Where its pictures are.
-
-    Raises:
-        BadInput: Broken structure, duplicate ids, or an annotation without its image.
-        MissingInput: No such file.
-    """
-
-    def __init__(self, file: Path, folder: ImageFolder) -> None:
-        content = read_json(file, "run the prep stage of this data set")
+    def __init__(self, files: SplitFiles) -> None:
+        folder, file = files.folder(), files.file()
+        content = read_json(file, RUN_PREP)
         for fault in instance_faults(content, file):
             raise fault
-        self._file, self._folder = file, folder
+        self.where = self._file = file
+        self._folder = folder
         self._images: list[dict[str, Any]] = content["images"]
         self._entities: dict[int | str, list[int]] = defaultdict(list)
         self._annotations: list[dict[str, Any]] = content["annotations"]
@@ -57,20 +67,25 @@ class InstanceReader:
             logger.warning("%s: %d annotation id is 0; ours count from 1", file, zeros)
         self.categories: tuple[Category, ...] = categories_of(content)
 
+    @classmethod
+    def structure_faults(cls, files: SplitFiles) -> Iterator[BadInput]:
+        return instance_faults(read_json(files.file(), RUN_PREP), files.file())
+
+    @classmethod
+    def counts(cls, files: SplitFiles) -> dict[str, Any]:
+        return count_records(files.file())
+
+    @classmethod
+    def place(cls, root: Path, split: str) -> dict[str, Any]:
+        return coco_place("instances", split)
+
     def __len__(self) -> int:
         return len(self._images)
 
     def image_ids(self) -> list[int | str]:
-        """Return the ids of the images, in order."""
         return [image["id"] for image in self._images]
 
     def __call__(self, index: int) -> EntityImage:
-        """Return the record of image ``index``.
-
-        Raises:
-            BadInput: A mask of the image is unusable, or its name is.
-            MissingInput: Its picture is not there.
-        """
         image = self._images[index]
         size = (image["height"], image["width"])
         numbers = self._entities.get(image["id"], [])
@@ -93,7 +108,6 @@ class InstanceReader:
         )
 
     def faults(self, index: int) -> Iterator[BadInput | MissingInput]:
-        """Yield all faults of the masks and the picture's name of image ``index``."""
         image = self._images[index]
         size = (image["height"], image["width"])
         try:
@@ -108,7 +122,6 @@ class InstanceReader:
                 yield fault
 
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
-        """Return the file, (height, width) and JSON path of image ``index``."""
         image = self._images[index]
         return self._picture(index), (image["height"], image["width"]), f"images[{index}]"
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.datasets.images import ImageFolder
-from workbench.datasets.manifest import read_json
+from workbench.datasets.instances import RUN_PREP, coco_place
+from workbench.datasets.json_files import count_records, read_json
 from workbench.datasets.pictures import read_picture
+from workbench.datasets.reader import EntityReader, SplitFiles
 from workbench.datasets.rle import label_masks
 from workbench.datasets.schema import Category, EntityImage
 from workbench.datasets.structure import (
@@ -74,43 +75,44 @@ def _segment_faults(item: dict[str, Any], file: Path, path: str) -> Iterator[Bad
             seen.add(number)
 
 
-class PanopticReader:
-    """Makes entity records from a COCO panoptic file; a PNG is decoded when its image is read.
+class PanopticReader(EntityReader):
+    """Makes entity records from a COCO panoptic file; a PNG is decoded when its image is read."""
 
-    Args:
-        file: The panoptic JSON.
-        folder: Where the pictures are.
-        masks: Where the PNGs are.
+    needs = ("annotations", "images", "masks")
+    folders = ("images", "masks")
 
-    Raises:
-        BadInput: Broken structure, duplicate ids, or an annotation without its image.
-        MissingInput: No such file.
-    """
-
-    def __init__(self, file: Path, folder: ImageFolder, masks: ImageFolder) -> None:
-        content = read_json(file, "run the prep stage of this data set")
+    def __init__(self, files: SplitFiles) -> None:
+        file, folder, masks = files.file(), files.folder(), files.folder("masks")
+        content = read_json(file, RUN_PREP)
         for fault in panoptic_faults(content, file):
             raise fault
-        self._file, self._folder, self._masks = file, folder, masks
+        self.where = self._file = file
+        self._folder, self._masks = folder, masks
         self._images: list[dict[str, Any]] = content["images"]
         self._annotations: list[dict[str, Any]] = content["annotations"]
         self._of = {item["image_id"]: at for at, item in enumerate(self._annotations)}
         self.categories: tuple[Category, ...] = categories_of(content)
 
+    @classmethod
+    def structure_faults(cls, files: SplitFiles) -> Iterator[BadInput]:
+        return panoptic_faults(read_json(files.file(), RUN_PREP), files.file())
+
+    @classmethod
+    def counts(cls, files: SplitFiles) -> dict[str, Any]:
+        return count_records(files.file())
+
+    @classmethod
+    def place(cls, root: Path, split: str) -> dict[str, Any]:
+        return coco_place("panoptic", split)
+
     def __len__(self) -> int:
         return len(self._images)
 
     def image_ids(self) -> list[int | str]:
-        """Return the ids of the images, in order."""
         return [image["id"] for image in self._images]
 
     def __call__(self, index: int) -> EntityImage:
-        """Return the record of image ``index``; void pixels belong to no entity.
-
-        Raises:
-            BadInput: The PNG cannot be read, or differs from the JSON in size or segments.
-            MissingInput: The picture or its PNG is not there.
-        """
+        """Return the record of image ``index``; void pixels belong to no entity."""
         image = self._images[index]
         labels, segments = self._labels(index)
         for fault in self._mismatches(index, labels, segments):
@@ -129,7 +131,6 @@ class PanopticReader:
         )
 
     def faults(self, index: int) -> Iterator[BadInput | MissingInput]:
-        """Yield all faults of the PNG and the picture's name of image ``index``."""
         try:
             self._picture(index)
         except (BadInput, MissingInput) as fault:
@@ -142,7 +143,6 @@ class PanopticReader:
         yield from self._mismatches(index, labels, segments)
 
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
-        """Return the file, (height, width) and JSON path of image ``index``."""
         image = self._images[index]
         return self._picture(index), (image["height"], image["width"]), f"images[{index}]"
 

@@ -53,12 +53,16 @@ class Category:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault that a check found: where it is, what is wrong and what to do about it."""
+    """One fault that a check found: where it is, what is wrong and what to do about it.
+
+    A note is allowed but should be known; it does not make a data set broken.
+    """
 
     where: str
     field: str
     problem: str
     fix: str
+    note: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.field}: {self.problem}; {self.fix}"

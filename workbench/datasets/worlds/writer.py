@@ -126,10 +126,10 @@ def _manifest(
     name: str, spec: WorldSpec | NarrativeSpec, root: Path, entries: dict[str, dict[str, Any]]
 ) -> Any:
     """Describe the files just written, down to the hash of every picture's bytes."""
-    splits = {}
+    splits, form = {}, FORMATS[spec.format]
     for split, entry in entries.items():
         folders = [entry[key] for key in ("images", "masks") if entry[key]]
         hashes = "".join(sha256_tree(root / folder) for folder in folders)
         files = hashlib.sha256(hashes.encode()).hexdigest()
-        splits[split] = {**manifest_entry(root, entry), "files_sha256": files}
-    return {"name": name, "format": FORMATS[spec.format], "root": ".", "splits": splits}
+        splits[split] = {**manifest_entry(root, form, entry), "files_sha256": files}
+    return {"name": name, "format": form, "root": ".", "splits": splits}

@@ -1,0 +1,23 @@
+"""The on-disk forms that can be read: one reader class a form."""
+
+from __future__ import annotations
+
+from workbench.datasets.entityseg import EntitySegReader
+from workbench.datasets.instances import InstanceReader
+from workbench.datasets.panoptic import PanopticReader
+from workbench.datasets.reader import Reader
+
+FORMATS: dict[str, type[Reader]] = {
+    "entityseg": EntitySegReader,
+    "coco_panoptic": PanopticReader,
+    "coco_instances": InstanceReader,
+}
+
+# Fields that the entry of any split may have, beside those that its reader needs.
+COMMON_FIELDS = ("annotations", "images", "masks", "num_images", "narratives", "format")
+
+
+def split_fields() -> tuple[str, ...]:
+    """Return the fields that a split's description may have, over all forms."""
+    needed = [field for reader in FORMATS.values() for field in reader.needs]
+    return tuple(dict.fromkeys([*COMMON_FIELDS, *needed]))
