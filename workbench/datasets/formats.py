@@ -6,11 +6,21 @@ from workbench.datasets.entityseg import EntitySegReader
 from workbench.datasets.instances import InstanceReader
 from workbench.datasets.panoptic import PanopticReader
 from workbench.datasets.reader import Reader
+from workbench.datasets.reasonseg import ReasonsegReader
+from workbench.datasets.refcoco import RefcocoReader
+from workbench.datasets.vipseg import Vipseg720Reader, VipsegReader
+from workbench.datasets.ytvis import UvoReader, YtvisReader
 
 FORMATS: dict[str, type[Reader]] = {
     "entityseg": EntitySegReader,
     "coco_panoptic": PanopticReader,
     "coco_instances": InstanceReader,
+    "refcoco": RefcocoReader,
+    "reasonseg": ReasonsegReader,
+    "ytvis": YtvisReader,
+    "uvo": UvoReader,
+    "vipseg": VipsegReader,
+    "vipseg_720p": Vipseg720Reader,
 }
 
 # Fields that the entry of any split may have, beside those that its reader needs.

@@ -9,7 +9,9 @@ from workbench.datasets.formats import FORMATS
 from workbench.datasets.json_files import read_json
 from workbench.datasets.manifest import reader_of
 from workbench.datasets.reader import EntityReader, Reader, SplitFiles
+from workbench.datasets.referring import ReferringDataset, ReferringReader
 from workbench.datasets.schema import EntityDataset
+from workbench.datasets.video import VideoDataset, VideoReader
 from workbench.errors import BadInput
 
 
@@ -23,6 +25,38 @@ def load_entities(manifest: Path, split: str) -> EntityDataset:
     content = read_manifest(manifest)
     reader = open_split(content, manifest, split)
     return EntityDataset(content["name"], split, range(len(reader)), reader, reader.categories)
+
+
+def load_referring(manifest: Path, split: str) -> ReferringDataset:
+    """Open one split of referring expressions; masks are made and checked on access.
+
+    Raises:
+        BadInput: Unknown format or split, broken annotations, or records of another kind.
+        MissingInput: The manifest, annotations or a folder is not there.
+    """
+    content = read_manifest(manifest)
+    reader = open_reader(content, manifest, split)
+    if not isinstance(reader, ReferringReader):
+        fix = "use a split of RefCOCO's or ReasonSeg's form"
+        raise BadInput(manifest, f"splits.{split}", "its records are not expressions", fix)
+    return ReferringDataset(content["name"], split, range(len(reader)), reader)
+
+
+def load_videos(manifest: Path, split: str) -> VideoDataset:
+    """Open one split of videos; masks are made and checked video by video, on access.
+
+    Raises:
+        BadInput: Unknown format or split, broken annotations, or records of another kind.
+        MissingInput: The manifest, annotations or a folder is not there.
+    """
+    content = read_manifest(manifest)
+    reader = open_reader(content, manifest, split)
+    if not isinstance(reader, VideoReader):
+        fix = "use a split of YouTube-VIS's, UVO's or VIPSeg's form"
+        raise BadInput(manifest, f"splits.{split}", "its records are not videos", fix)
+    return VideoDataset(
+        content["name"], split, range(len(reader)), reader, reader.categories, reader.annotated
+    )
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:

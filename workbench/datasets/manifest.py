@@ -12,13 +12,14 @@ from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file
 
 
-def manifest_entry(root: Path, format: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def manifest_entry(root: Path, format: str, entry: Mapping[str, Any], split: str) -> dict[str, Any]:
     """Complete a split's entry with the counts and hash of its annotations.
 
     Args:
         root: Folder that the entry's paths are relative to.
         format: On-disk form of the data set; the entry's own ``format`` goes before it.
         entry: ``annotations``, ``images``, ``masks`` and what else the form needs.
+        split: Name of the split.
     """
     reader = FORMATS[entry.get("format", format)]
     narratives = entry.get("narratives")
@@ -31,7 +32,7 @@ def manifest_entry(root: Path, format: str, entry: Mapping[str, Any]) -> dict[st
     more = {
         key: entry[key] for key in ("format", *reader.needs) if key not in usual and key in entry
     }
-    counts = reader.counts(SplitFiles(root, entry, root, "described"))
+    counts = reader.counts(SplitFiles(root, entry, root, split))
     return {**found, **usual, **more, **counts}
 
 
@@ -77,7 +78,7 @@ def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) 
             raise BadInput("prep", f"splits.{split}.{key}", "missing", "give a relative path")
         if key in reader.folders and not (root / entry[key]).is_dir():
             raise MissingInput(root / entry[key], f"folder of the {key} of split {split}")
-    found = manifest_entry(root, format, entry)
+    found = manifest_entry(root, format, entry, split)
     _assert_count(root, split, entry, found)
     return found
 

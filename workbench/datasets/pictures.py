@@ -50,6 +50,31 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise BadInput(path, "picture", found, "the file is damaged; get it again") from error
 
 
+def read_label_map(path: Path) -> NDArray[np.int32]:
+    """Decode a PNG of one channel, of 8 or 16 bits or a palette, to (H, W) int32 values.
+
+    Raises:
+        BadInput: Not a picture of one channel, or truncated.
+        MissingInput: No such file.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not path.is_file():
+        raise MissingInput(path, "get the data set's masks")
+    try:
+        with _any_size(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                values = np.asarray(picture)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        found = str(error).replace("\n", " ")
+        raise BadInput(path, "picture", found, "the file is damaged; get it again") from error
+    if values.ndim != 2 or values.dtype.kind not in "iu":
+        problem = f"{values.shape} {values.dtype}, not one number a pixel"
+        raise BadInput(path, "channels", problem, "use a label map of one channel")
+    return values.astype(np.int32)
+
+
 def upright_size(path: Path) -> tuple[int, int]:
     """Return (height, width) as seen, after the EXIF rotation that readers apply.
 

@@ -131,5 +131,5 @@ def _manifest(
         folders = [entry[key] for key in ("images", "masks") if entry[key]]
         hashes = "".join(sha256_tree(root / folder) for folder in folders)
         files = hashlib.sha256(hashes.encode()).hexdigest()
-        splits[split] = {**manifest_entry(root, form, entry), "files_sha256": files}
+        splits[split] = {**manifest_entry(root, form, entry, split), "files_sha256": files}
     return {"name": name, "format": form, "root": ".", "splits": splits}
