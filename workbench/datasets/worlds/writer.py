@@ -11,6 +11,7 @@ from workbench.datasets.manifest import manifest_entry
 from workbench.datasets.worlds.coco_layout import CocoWriter
 from workbench.datasets.worlds.contact_sheet import ContactSheet
 from workbench.datasets.worlds.entityseg_layout import EntitySegWriter
+from workbench.datasets.worlds.families import FAMILIES
 from workbench.datasets.worlds.grounding_scene import make_grounding_scene
 from workbench.datasets.worlds.narrative_layout import NarrativeWriter
 from workbench.datasets.worlds.narrative_spec import NarrativeSpec, parse_narrative_spec
@@ -50,15 +51,25 @@ def write_world(name: str, spec: dict[str, Any], out: Path) -> None:
     """
     typed = parse_world(name, spec)
     with atomic_folder(out) as aside:
-        entries: dict[str, dict[str, Any]] = {}
-        sheet = ContactSheet()
-        for number, split in enumerate(s for s in SPLITS if s in typed.splits):
-            writer = _split_writer(aside, split, typed)
-            for index in range(typed.splits[split]):
-                sheet.add(_add_scene(writer, typed, number, index))
-            entries |= writer.close()
-        sheet.write(aside / "contact_sheet.png")
-        write_json(aside / "manifest.json", _manifest(name, typed, aside, entries))
+        if isinstance(typed, WorldSpec | NarrativeSpec):
+            form, entries = FORMATS[typed.format], _write_scenes(aside, typed)
+        else:
+            family = FAMILIES[spec["format"]]
+            form, entries = family.form, family.write(aside, typed)
+        write_json(aside / "manifest.json", _manifest(name, form, aside, entries))
+
+
+def _write_scenes(root: Path, spec: WorldSpec | NarrativeSpec) -> dict[str, dict[str, Any]]:
+    """Write pictures split by split and the contact sheet; return the splits' entries."""
+    entries: dict[str, dict[str, Any]] = {}
+    sheet = ContactSheet()
+    for number, split in enumerate(s for s in SPLITS if s in spec.splits):
+        writer = _split_writer(root, split, spec)
+        for index in range(spec.splits[split]):
+            sheet.add(_add_scene(writer, spec, number, index))
+        entries |= writer.close()
+    sheet.write(root / "contact_sheet.png")
+    return entries
 
 
 def write_worlds(scale: str, out_root: Path, names: Iterable[str] | None = None) -> list[Path]:
@@ -89,16 +100,17 @@ def write_worlds(scale: str, out_root: Path, names: Iterable[str] | None = None)
     return [out_root / name for name in chosen]
 
 
-def parse_world(
-    name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml"
-) -> WorldSpec | NarrativeSpec:
+def parse_world(name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml") -> Any:
     """Check a world's mapping of whichever format and return it typed.
 
     Raises:
         BadInput: A field is missing, unknown, of the wrong type or out of range.
     """
-    if isinstance(raw, dict) and raw.get("format") == "png":
+    form = raw.get("format") if isinstance(raw, dict) else None
+    if form == "png":
         return parse_narrative_spec(name, raw, where)
+    if isinstance(form, str) and form in FAMILIES:
+        return FAMILIES[form].parse(name, raw, where)
     return parse_spec(name, raw, where)
 
 
@@ -122,13 +134,11 @@ def _add_scene(
     return scene
 
 
-def _manifest(
-    name: str, spec: WorldSpec | NarrativeSpec, root: Path, entries: dict[str, dict[str, Any]]
-) -> Any:
+def _manifest(name: str, form: str, root: Path, entries: dict[str, dict[str, Any]]) -> Any:
     """Describe the files just written, down to the hash of every picture's bytes."""
-    splits, form = {}, FORMATS[spec.format]
+    splits = {}
     for split, entry in entries.items():
-        folders = [entry[key] for key in ("images", "masks") if entry[key]]
+        folders = [entry[key] for key in ("images", "masks") if entry.get(key)]
         hashes = "".join(sha256_tree(root / folder) for folder in folders)
         files = hashlib.sha256(hashes.encode()).hexdigest()
         splits[split] = {**manifest_entry(root, form, entry, split), "files_sha256": files}
