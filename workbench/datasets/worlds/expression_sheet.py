@@ -56,6 +56,11 @@ class ExpressionSheet:
             row, column = divmod(number, COLUMNS)
             left, top = column * (CELL + GAP), row * (CELL + TEXT + GAP)
             sheet.paste(Image.fromarray(resize_image(image, (CELL, CELL))), (left, top))
-            lines = [line for text in texts for line in textwrap.wrap(f"- {text}", LETTERS)]
+            lines = [line for text in texts for line in textwrap.wrap(_plain(text), LETTERS)]
             pen.multiline_text((left + 2, top + CELL + 2), "\n".join(lines[:8]), (0, 0, 0), font)
         write_png(path, np.asarray(sheet))
+
+
+def _plain(text: str) -> str:
+    """Return a text in the letters of the bitmap font, which are Latin-1's."""
+    return "- " + text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.datasets.worlds.reasonseg_layout import write_reasonseg
 from workbench.datasets.worlds.refcoco_layout import write_refcoco
 from workbench.datasets.worlds.referring_spec import parse_referring_spec
 
@@ -31,4 +32,5 @@ FAMILIES: dict[str, Family] = {
     "refcoco": Family("refcoco", parse_referring_spec, write_refcoco),
     "refcoco_plus": Family("refcoco", parse_referring_spec, write_refcoco),
     "refcocog": Family("refcoco", parse_referring_spec, write_refcoco),
+    "reasonseg": Family("reasonseg", parse_referring_spec, write_reasonseg),
 }
