@@ -9,7 +9,8 @@ from typing import Any
 
 from workbench.datasets.worlds.reasonseg_layout import write_reasonseg
 from workbench.datasets.worlds.refcoco_layout import write_refcoco
-from workbench.datasets.worlds.referring_spec import parse_referring_spec
+from workbench.datasets.worlds.referring_spec import parse_referring_spec, parse_video_spec
+from workbench.datasets.worlds.video_layouts import write_uvo, write_vipseg, write_ytvis
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,7 @@ FAMILIES: dict[str, Family] = {
     "refcoco_plus": Family("refcoco", parse_referring_spec, write_refcoco),
     "refcocog": Family("refcoco", parse_referring_spec, write_refcoco),
     "reasonseg": Family("reasonseg", parse_referring_spec, write_reasonseg),
+    "ytvis": Family("ytvis", parse_video_spec, write_ytvis),
+    "uvo": Family("uvo", parse_video_spec, write_uvo),
+    "vipseg": Family("vipseg", parse_video_spec, write_vipseg),
 }

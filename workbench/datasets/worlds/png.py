@@ -34,12 +34,24 @@ _LENGTH_CODES = (
 def write_png(path: Path, image: Bytes) -> None:
     """Write (H, W, 3) uint8 RGB as PNG."""
     height, width, _ = image.shape
-    rows = image.reshape(height, width * 3)
-    above = np.vstack([np.zeros((1, width * 3), np.uint8), rows[:-1]])
-    filtered = np.empty((height, width * 3 + 1), np.uint8)
+    _write(path, image.reshape(height, width * 3), width, depth=8, colour=2)
+
+
+def write_label_png(path: Path, labels: NDArray[np.uint16]) -> None:
+    """Write (H, W) uint16 as grey PNG of 16 bits."""
+    height, width = labels.shape
+    rows = labels.astype(">u2").view(np.uint8).reshape(height, width * 2)
+    _write(path, rows, width, depth=16, colour=0)
+
+
+def _write(path: Path, rows: Bytes, width: int, depth: int, colour: int) -> None:
+    """Write (H, bytes a row) pixels of a depth in bits and a colour type of the specification."""
+    height, length = rows.shape
+    above = np.vstack([np.zeros((1, length), np.uint8), rows[:-1]])
+    filtered = np.empty((height, length + 1), np.uint8)
     filtered[:, 0] = _FILTER_UP
     filtered[:, 1:] = rows - above
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
         stream.write(b"\x89PNG\r\n\x1a\n")

@@ -26,11 +26,10 @@ VIDEO_SPLITS = {
     "uvo": ("train", "val"),
     "vipseg": ("train", "val", "test"),
 }
-SCENE_FIELDS = tuple(
-    field.name
-    for field in fields(NarrativeSpec)
-    if field.name not in ("format", "splits", "wide_percent", "crowd_percent", "void_percent")
-)
+# Fields of the scene that have no meaning here, and what they are then. In a video a thing that is
+# hardly seen in one frame is seen in another.
+UNUSED = {"wide_percent": 0, "crowd_percent": 0, "void_percent": 0}
+UNUSED_IN_VIDEOS = {**UNUSED, "min_visible_area": 0, "min_visible_percent": 0}
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,9 @@ def parse_referring_spec(name: str, raw: dict[str, Any], where: str | Path) -> R
     Raises:
         BadInput: A field is missing, unknown, of the wrong type or out of range.
     """
-    splits, scene, ranges = _parsed(name, raw, where, ("targets", "expressions"))
-    return ReferringSpec(raw["format"], splits, scene, *ranges)
+    ranges = ("targets", "expressions")
+    scene, found = _parsed(name, raw, where, ranges, UNUSED)
+    return ReferringSpec(raw["format"], scene.splits, scene, *found)
 
 
 def parse_video_spec(name: str, raw: dict[str, Any], where: str | Path) -> VideoSpec:
@@ -87,15 +87,20 @@ def parse_video_spec(name: str, raw: dict[str, Any], where: str | Path) -> Video
     Raises:
         BadInput: A field is missing, unknown, of the wrong type or out of range.
     """
-    splits, scene, ranges = _parsed(name, raw, where, ("frames", "speed"))
-    return VideoSpec(raw["format"], splits, scene, *ranges)
+    scene, found = _parsed(name, raw, where, ("frames", "speed"), UNUSED_IN_VIDEOS)
+    return VideoSpec(raw["format"], scene.splits, scene, *found)
 
 
 def _parsed(
-    name: str, raw: dict[str, Any], where: str | Path, ranges: tuple[str, ...]
-) -> tuple[dict[str, int], NarrativeSpec, list[Range]]:
-    """Return splits, scene and further ranges of a mapping."""
-    known = ("format", "splits", *SCENE_FIELDS, *ranges)
+    name: str,
+    raw: dict[str, Any],
+    where: str | Path,
+    ranges: tuple[str, ...],
+    unused: dict[str, int],
+) -> tuple[NarrativeSpec, list[Range]]:
+    """Return the scene and further ranges of a mapping."""
+    of_scene = [field.name for field in fields(NarrativeSpec) if field.name not in unused]
+    known = [*of_scene, *ranges]
     for key in raw:
         if key not in known:
             fix = f"use one of: {', '.join(known)}"
@@ -104,8 +109,7 @@ def _parsed(
         if key not in raw:
             fix = "add it, see configs/mini/worlds.yaml"
             raise BadInput(where, f"{name}.{key}", "missing", fix)
-    allowed = {**EXPRESSION_SPLITS, **VIDEO_SPLITS}[raw["format"]]
-    splits = field_value(where, f"{name}.splits", "splits", raw["splits"], allowed)
-    values = {key: field_value(where, f"{name}.{key}", key, raw[key]) for key in SCENE_FIELDS}
-    scene = NarrativeSpec(format=FORMAT, splits=splits, wide_percent=0, **values)
-    return splits, scene, [closed_range(where, f"{name}.{key}", raw[key]) for key in ranges]
+    splits = {**EXPRESSION_SPLITS, **VIDEO_SPLITS}[raw["format"]]
+    values = {key: field_value(where, f"{name}.{key}", key, raw[key], splits) for key in of_scene}
+    found = [closed_range(where, f"{name}.{key}", raw[key]) for key in ranges]
+    return NarrativeSpec(**{**values, **unused, "format": FORMAT}), found
