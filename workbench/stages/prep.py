@@ -45,8 +45,8 @@ def prep(key: str) -> Path:
         content = describe(key, own[key], Path("."), manifest, f"own_data.{key}", whole=True)
         _write_manifest(manifest, content)
     elif layout.scale == "paper":
-        root = Path(str(params.get("data_root"))).expanduser() / key
-        spec = {"root": str(root), **_spec(layout, key)}
+        spec = {"root": key, **_spec(layout, key)}
+        spec["root"] = str(Path(str(params.get("data_root"))).expanduser() / str(spec["root"]))
         _write_manifest(manifest, describe(key, spec, Path("."), manifest, key, whole=False))
     else:
         from workbench.datasets.worlds import write_world
