@@ -29,7 +29,9 @@ def manifest_entry(root: Path, format: str, entry: Mapping[str, Any]) -> dict[st
         found["narratives_sha256"] = sha256_file(root / narratives)
     usual = {key: entry.get(key) for key in ("annotations", "images", "masks")}
     more = {
-        key: entry[key] for key in ("format", *reader.needs) if key not in usual and key in entry
+        key: entry[key]
+        for key in ("format", *reader.needs, *reader.options)
+        if key not in usual and key in entry
     }
     counts = reader.counts(SplitFiles(root, entry, root, "described"))
     return {**found, **usual, **more, **counts}

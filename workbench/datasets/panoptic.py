@@ -91,7 +91,7 @@ class PanopticReader(EntityReader):
         self._images: list[dict[str, Any]] = content["images"]
         self._annotations: list[dict[str, Any]] = content["annotations"]
         self._of = {item["image_id"]: at for at, item in enumerate(self._annotations)}
-        self.categories: tuple[Category, ...] = categories_of(content)
+        self.categories: tuple[Category, ...] = categories_of(content["categories"])
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[BadInput]:

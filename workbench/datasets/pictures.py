@@ -50,6 +50,30 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise BadInput(path, "picture", found, "the file is damaged; get it again") from error
 
 
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """Decode a map of labels to (H, W) int32; of a coloured file the red channel counts.
+
+    Palette indices stay indices, and 16 bits stay 16 bits.
+
+    Raises:
+        BadInput: Not a picture, or truncated.
+        MissingInput: No such file.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not path.is_file():
+        raise MissingInput(path, "get the data set's masks")
+    try:
+        with _any_size(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                values = np.asarray(picture).astype(np.int32)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        found = str(error).replace("\n", " ")
+        raise BadInput(path, "mask", found, "the file is damaged; get it again") from error
+    return values if values.ndim == 2 else values[..., 0]
+
+
 def upright_size(path: Path) -> tuple[int, int]:
     """Return (height, width) as seen, after the EXIF rotation that readers apply.
 
