@@ -22,8 +22,8 @@ from workbench.errors import BadInput
 class BinaryMaskReader(PairedReader):
     """DIS5K: ``im/NAME.jpg`` beside ``gt/NAME.png``, 8 bits.
 
-    A mask of 0 and 1 is read as 0 and 255. Foreground is what its measures take for it, values above 128. A mask without foreground gives
-    a record without entities.
+    A mask of 0 and 1 is read as 0 and 255. Foreground is what the measures of this task take for
+    it, values above 128; a mask without any gives a record without entities.
 
     Source: DIS5K's folders and loader; SOCToolbox (threshold).
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from workbench.datasets.rle import as_rle
 from workbench.datasets.schema import Category, EntityImage
 from workbench.datasets.structure import categories_of
 from workbench.errors import BadInput, MissingInput
-
-logger = logging.getLogger(__name__)
 
 RUN_PREP = "run the prep stage of this data set"
 
@@ -46,8 +43,6 @@ class InstanceReader(EntityReader):
             raise fault
         self._images = self._index.images
         self.categories: tuple[Category, ...] = categories_of(self._index.categories)
-        for note in self.notes():
-            logger.warning("%s", note)
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:

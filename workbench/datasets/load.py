@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from workbench.datasets.manifest import reader_of
 from workbench.datasets.reader import EntityReader, Reader, SplitFiles
 from workbench.datasets.schema import EntityDataset
 from workbench.errors import BadInput
+
+logger = logging.getLogger(__name__)
 
 
 def load_entities(manifest: Path, split: str) -> EntityDataset:
@@ -22,6 +25,8 @@ def load_entities(manifest: Path, split: str) -> EntityDataset:
     """
     content = read_manifest(manifest)
     reader = open_split(content, manifest, split)
+    for note in reader.notes():
+        logger.warning("%s", note)
     return EntityDataset(content["name"], split, range(len(reader)), reader, reader.categories)
 
 

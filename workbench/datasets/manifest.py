@@ -73,7 +73,8 @@ def build_manifest(
 def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) -> dict[str, Any]:
     """Describe one split, at the given paths or else at the usual ones."""
     reader = reader_of(format, paths, "prep", f"splits.{split}")
-    entry = dict(paths) if set(paths) - {"format"} else {**reader.place(root, split), **paths}
+    given = {key: _first_there(root, value) for key, value in paths.items()}
+    entry = given if set(given) - {"format"} else {**reader.place(root, split), **given}
     for key in reader.needs:
         if not isinstance(entry.get(key), str):
             raise BadInput("prep", f"splits.{split}.{key}", "missing", "give a relative path")
@@ -82,6 +83,14 @@ def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) 
     found = manifest_entry(root, format, entry)
     _assert_count(root, split, entry, found)
     return found
+
+
+def _first_there(root: Path, value: Any) -> Any:
+    """Return the first of several alternative paths that exists, else the first."""
+    if not isinstance(value, list) or not value:
+        return value
+    there = [path for path in value if isinstance(path, str) and (root / path).exists()]
+    return (there or value)[0]
 
 
 def reader_of(format: str, entry: Mapping[str, Any], where: str | Path, field: str) -> type[Reader]:
