@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from workbench.datasets.binary_masks import BinaryMaskReader, FewShotReader
 from workbench.datasets.entityseg import EntitySegReader
 from workbench.datasets.instances import InstanceReader
+from workbench.datasets.label_maps import InstanceMapReader, OcidReader, SemanticMapReader
+from workbench.datasets.lvis import LvisReader
 from workbench.datasets.panoptic import PanopticReader
 from workbench.datasets.reader import Reader
 from workbench.datasets.reasonseg import ReasonsegReader
 from workbench.datasets.refcoco import RefcocoReader
+from workbench.datasets.sginw import SginwReader
 from workbench.datasets.vipseg import Vipseg720Reader, VipsegReader
 from workbench.datasets.ytvis import UvoReader, YtvisReader
 
@@ -15,6 +19,13 @@ FORMATS: dict[str, type[Reader]] = {
     "entityseg": EntitySegReader,
     "coco_panoptic": PanopticReader,
     "coco_instances": InstanceReader,
+    "lvis": LvisReader,
+    "sginw": SginwReader,
+    "semantic_maps": SemanticMapReader,
+    "instance_maps": InstanceMapReader,
+    "ocid": OcidReader,
+    "binary_masks": BinaryMaskReader,
+    "fss1000": FewShotReader,
     "refcoco": RefcocoReader,
     "reasonseg": ReasonsegReader,
     "ytvis": YtvisReader,

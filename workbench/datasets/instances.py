@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.datasets.json_files import count_records, read_json
-from workbench.datasets.reader import EntityReader, SplitFiles
+from workbench.datasets.instance_index import InstanceIndex
+from workbench.datasets.json_files import count_records
+from workbench.datasets.reader import EntityReader, Fault, SplitFiles
 from workbench.datasets.rle import as_rle
 from workbench.datasets.schema import Category, EntityImage
-from workbench.datasets.structure import (
-    annotation_faults,
-    categories_of,
-    category_faults,
-    image_faults,
-)
+from workbench.datasets.structure import categories_of
 from workbench.errors import BadInput, MissingInput
-
-logger = logging.getLogger(__name__)
 
 RUN_PREP = "run the prep stage of this data set"
 
@@ -40,40 +32,30 @@ def coco_place(kind: str, split: str) -> dict[str, Any]:
     }
 
 
-def instance_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
-    """Yield all faults of an instance file that show without pictures and masks."""
-    yield from image_faults(content, file)
-    yield from annotation_faults(content, file)
-    yield from category_faults(content, file)
-
-
 class InstanceReader(EntityReader):
     """Makes entity records from a COCO-style instance file."""
 
     def __init__(self, files: SplitFiles) -> None:
-        folder, file = files.folder(), files.file()
-        content = read_json(file, RUN_PREP)
-        for fault in instance_faults(content, file):
+        self._folder = files.folder()
+        self.where = self._file = files.file()
+        self._index = InstanceIndex(self._file, RUN_PREP, self.named)
+        for fault in self._index.faults:
             raise fault
-        self.where = self._file = file
-        self._folder = folder
-        self._images: list[dict[str, Any]] = content["images"]
-        self._entities: dict[int | str, list[int]] = defaultdict(list)
-        self._annotations: list[dict[str, Any]] = content["annotations"]
-        for index, item in enumerate(self._annotations):
-            self._entities[item["image_id"]].append(index)
-        zeros = sum(item["id"] == 0 for item in self._annotations)
-        if zeros:
-            logger.warning("%s: %d annotation id is 0; ours count from 1", file, zeros)
-        self.categories: tuple[Category, ...] = categories_of(content)
+        self._images = self._index.images
+        self.categories: tuple[Category, ...] = categories_of(self._index.categories)
 
     @classmethod
-    def structure_faults(cls, files: SplitFiles) -> Iterator[BadInput]:
-        return instance_faults(read_json(files.file(), RUN_PREP), files.file())
+    def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:
+        yield from InstanceIndex(files.file(), RUN_PREP, cls.named).faults
 
     @classmethod
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
         return count_records(files.file())
+
+    @staticmethod
+    def named(image: Any) -> Any:
+        """Return an image record with ``file_name``; forms that name it otherwise override it."""
+        return image
 
     @classmethod
     def place(cls, root: Path, split: str) -> dict[str, Any]:
@@ -88,38 +70,51 @@ class InstanceReader(EntityReader):
     def __call__(self, index: int) -> EntityImage:
         image = self._images[index]
         size = (image["height"], image["width"])
-        numbers = self._entities.get(image["id"], [])
-        items = [self._annotations[at] for at in numbers]
+        numbers = self._index.of_image(index)
+        masks = [
+            as_rle(item.get("segmentation"), size, self._file, f"annotations[{at}].segmentation")
+            for at, item in self._index.read(numbers)
+        ]
         return EntityImage(
             image_id=image["id"],
             file=self._picture(index),
             file_name=image["file_name"],
             height=size[0],
             width=size[1],
-            masks=tuple(
-                as_rle(
-                    item.get("segmentation"), size, self._file, f"annotations[{at}].segmentation"
-                )
-                for at, item in zip(numbers, items, strict=True)
-            ),
-            iscrowd=tuple(bool(item.get("iscrowd", 0)) for item in items),
-            category_ids=tuple(item["category_id"] for item in items),
-            segment_ids=tuple(item["id"] for item in items),
+            masks=tuple(masks),
+            iscrowd=tuple(self._index.iscrowd[numbers].tolist()),
+            category_ids=tuple(self._index.category_ids[numbers].tolist()),
+            segment_ids=tuple(self._index.ids[numbers].tolist()),
         )
 
-    def faults(self, index: int) -> Iterator[BadInput | MissingInput]:
+    def faults(self, index: int) -> Iterator[Fault]:
         image = self._images[index]
         size = (image["height"], image["width"])
         try:
             self._picture(index)
         except (BadInput, MissingInput) as fault:
             yield fault
-        for at in self._entities.get(image["id"], []):
-            segmentation = self._annotations[at].get("segmentation")
+        known = {category.category_id for category in self.categories}
+        for at, item in self._index.read(self._index.of_image(index)):
             try:
-                as_rle(segmentation, size, self._file, f"annotations[{at}].segmentation")
+                as_rle(
+                    item.get("segmentation"), size, self._file, f"annotations[{at}].segmentation"
+                )
             except BadInput as fault:
                 yield fault
+            if known and item["category_id"] not in known:
+                field = f"annotations[{at}].category_id"
+                found = f"{item['category_id']} is no category of the file"
+                yield BadInput(self._file, field, found, "use a file with all its categories")
+
+    def notes(self) -> Iterator[Fault]:
+        zeros = int((self._index.ids == 0).sum())
+        if zeros:
+            problem = f"{zeros} annotation id is 0, which pycocotools takes for unmatched"
+            yield BadInput(self._file, "annotations", problem, "ours count from 1")
+
+    def units(self) -> dict[str, int]:
+        return {"images": len(self), "entities": len(self._index.ids)}
 
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
         image = self._images[index]

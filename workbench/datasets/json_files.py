@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from workbench.datasets.json_stream import stream_object
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file
 
@@ -39,19 +40,15 @@ def count_records(path: Path) -> dict[str, Any]:
         BadInput: Not a JSON object.
         MissingInput: No such file.
     """
-    content = read_json(path, "put the annotation file there")
-    total = 0
-    for item in _list(content, "annotations"):
-        segments = item.get("segments_info") if isinstance(item, dict) else None
-        total += len(segments) if isinstance(segments, list) else 1
-    return {
-        "num_images": len(_list(content, "images")),
-        "num_entities": total,
-        "sha256": sha256_file(path),
-    }
+    images = entities = 0
+    for part in stream_object(path, "put the annotation file there"):
+        if part.index is not None:
+            images += part.key == "images"
+            entities += _entities(part.value) if part.key == "annotations" else 0
+    return {"num_images": images, "num_entities": entities, "sha256": sha256_file(path)}
 
 
-def _list(content: dict[str, Any], key: str) -> list[Any]:
-    """Return a list of a file that may not have been checked yet."""
-    value = content.get(key)
-    return value if isinstance(value, list) else []
+def _entities(item: Any) -> int:
+    """Return the segments of a panoptic record, 1 of any other."""
+    segments = item.get("segments_info") if isinstance(item, dict) else None
+    return len(segments) if isinstance(segments, list) else 1

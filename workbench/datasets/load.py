@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from workbench.datasets.schema import EntityDataset
 from workbench.datasets.video import VideoDataset, VideoReader
 from workbench.errors import BadInput
 
+logger = logging.getLogger(__name__)
+
 
 def load_entities(manifest: Path, split: str) -> EntityDataset:
     """Open one split; masks are read and checked picture by picture, on access.
@@ -24,6 +27,8 @@ def load_entities(manifest: Path, split: str) -> EntityDataset:
     """
     content = read_manifest(manifest)
     reader = open_split(content, manifest, split)
+    for note in reader.notes():
+        logger.warning("%s", note)
     return EntityDataset(content["name"], split, range(len(reader)), reader, reader.categories)
 
 

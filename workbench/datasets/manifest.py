@@ -30,7 +30,9 @@ def manifest_entry(root: Path, format: str, entry: Mapping[str, Any], split: str
         found["narratives_sha256"] = sha256_file(root / narratives)
     usual = {key: entry.get(key) for key in ("annotations", "images", "masks")}
     more = {
-        key: entry[key] for key in ("format", *reader.needs) if key not in usual and key in entry
+        key: entry[key]
+        for key in ("format", *reader.needs, *reader.options)
+        if key not in usual and key in entry
     }
     counts = reader.counts(SplitFiles(root, entry, root, split))
     return {**found, **usual, **more, **counts}
@@ -72,7 +74,8 @@ def build_manifest(
 def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) -> dict[str, Any]:
     """Describe one split, at the given paths or else at the usual ones."""
     reader = reader_of(format, paths, "prep", f"splits.{split}")
-    entry = dict(paths) if set(paths) - {"format"} else {**reader.place(root, split), **paths}
+    given = {key: _first_there(root, value) for key, value in paths.items()}
+    entry = given if set(given) - {"format"} else {**reader.place(root, split), **given}
     for key in reader.needs:
         if not isinstance(entry.get(key), str):
             raise BadInput("prep", f"splits.{split}.{key}", "missing", "give a relative path")
@@ -81,6 +84,14 @@ def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) 
     found = manifest_entry(root, format, entry, split)
     _assert_count(root, split, entry, found)
     return found
+
+
+def _first_there(root: Path, value: Any) -> Any:
+    """Return the first of several alternative paths that exists, else the first."""
+    if not isinstance(value, list) or not value:
+        return value
+    there = [path for path in value if isinstance(path, str) and (root / path).exists()]
+    return (there or value)[0]
 
 
 def reader_of(format: str, entry: Mapping[str, Any], where: str | Path, field: str) -> type[Reader]:

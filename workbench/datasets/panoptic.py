@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.datasets.instances import RUN_PREP, coco_place
 from workbench.datasets.json_files import count_records, read_json
-from workbench.datasets.pictures import read_picture
+from workbench.datasets.pictures import read_picture, upright_size
 from workbench.datasets.reader import EntityReader, SplitFiles
 from workbench.datasets.rle import label_masks
 from workbench.datasets.schema import Category, EntityImage
@@ -83,7 +83,7 @@ class PanopticReader(EntityReader):
 
     def __init__(self, files: SplitFiles) -> None:
         file, folder, masks = files.file(), files.folder(), files.folder("masks")
-        content = read_json(file, RUN_PREP)
+        content = _content(files)
         for fault in panoptic_faults(content, file):
             raise fault
         self.where = self._file = file
@@ -91,15 +91,18 @@ class PanopticReader(EntityReader):
         self._images: list[dict[str, Any]] = content["images"]
         self._annotations: list[dict[str, Any]] = content["annotations"]
         self._of = {item["image_id"]: at for at, item in enumerate(self._annotations)}
-        self.categories: tuple[Category, ...] = categories_of(content)
+        self.categories: tuple[Category, ...] = categories_of(content["categories"])
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[BadInput]:
-        return panoptic_faults(read_json(files.file(), RUN_PREP), files.file())
+        return panoptic_faults(_content(files), files.file())
 
     @classmethod
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
-        return count_records(files.file())
+        found = count_records(files.file())
+        if not found["num_images"] and "images" not in read_json(files.file(), RUN_PREP):
+            found["num_images"] = len(_content(files)["images"])
+        return found
 
     @classmethod
     def place(cls, root: Path, split: str) -> dict[str, Any]:
@@ -159,7 +162,7 @@ class PanopticReader(EntityReader):
             return np.zeros((0, 0), dtype=np.int32), []
         annotation = self._annotations[at]
         field = f"annotations[{at}].file_name"
-        path = self._masks.find(annotation["file_name"], self._file, field)
+        path = self._masks.find(map_name(annotation["file_name"]), self._file, field)
         labels = segment_ids(read_picture(path))
         if labels.shape != size:
             found = f"{list(labels.shape)} differs from the image's {list(size)}"
@@ -180,6 +183,40 @@ class PanopticReader(EntityReader):
         for number in sorted(painted - listed):
             found = f"id {number} of the PNG is not listed"
             yield BadInput(self._file, field, found, "use the PNG of this image")
+
+
+def map_name(file_name: str) -> str:
+    """Return the PNG's name of an annotation, which EntitySeg gives its picture's name.
+
+    Source: qqlu/Entity (the map is named by what is before the first dot).
+    """
+    path = PurePosixPath(file_name)
+    if path.suffix.lower() == ".png":
+        return file_name
+    return path.with_name(f"{path.name.split('.')[0]}.png").as_posix() if path.name else file_name
+
+
+def _content(files: SplitFiles) -> dict[str, Any]:
+    """Return the JSON, with image records where the file has none, as EntitySeg's may.
+
+    Raises:
+        BadInput: Not JSON, or a PNG whose size is needed cannot be read.
+        MissingInput: The file, or a PNG whose size is needed, is not there.
+    """
+    content = read_json(files.file(), RUN_PREP)
+    items = content.get("annotations")
+    if "images" in content or not isinstance(items, list):
+        return content
+    folder, images = files.folder("masks"), []
+    for at, item in enumerate(items):
+        name = item.get("file_name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or PurePosixPath(name).suffix.lower() == ".png":
+            return content
+        png = folder.find(map_name(name), files.file(), f"annotations[{at}].file_name")
+        height, width = upright_size(png)
+        record = {"id": item.get("image_id"), "file_name": name, "height": height, "width": width}
+        images.append(record)
+    return {**content, "images": images}
 
 
 def segment_ids(image: NDArray[np.uint8]) -> NDArray[np.int32]:

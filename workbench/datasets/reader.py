@@ -66,6 +66,8 @@ class Reader(ABC):
     #: Fields of a split's entry that must be given, and those of them that name folders.
     needs: ClassVar[tuple[str, ...]] = ("annotations", "images")
     folders: ClassVar[tuple[str, ...]] = ("images",)
+    #: Further fields that an entry may have.
+    options: ClassVar[tuple[str, ...]] = ()
     categories: tuple[Category, ...] = ()
     #: File that annotations come from, for errors.
     where: Path

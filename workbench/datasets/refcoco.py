@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from workbench.datasets.instances import instance_faults
-from workbench.datasets.json_files import read_json
+from workbench.datasets.instance_index import InstanceIndex
 from workbench.datasets.plain_pickle import read_plain_pickle
 from workbench.datasets.reader import Fault, SplitFiles
 from workbench.datasets.referring import ReferringImage, ReferringReader
@@ -33,6 +33,16 @@ REFS = {
     "refcoco+": "refs(unc).p",
     "refcocog": "refs(umd).p",
 }
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Where an annotation stands: its number in the file, its picture's, and whose it is."""
+
+    number: int
+    image_at: int
+    image_id: int | str
+    category_id: int
 
 
 def in_split(tag: str, split: str) -> bool:
@@ -69,7 +79,9 @@ def _read_once(path: Path, changed: int, size: int) -> Any:
     return read_plain_pickle(path)
 
 
-def refs_faults(refs: list[Any], annotations: dict[int, Any], file: Path) -> Iterator[BadInput]:
+def refs_faults(
+    refs: list[Any], annotations: Mapping[int, Annotation], file: Path
+) -> Iterator[BadInput]:
     """Yield all faults of the refs.
 
     Args:
@@ -108,7 +120,7 @@ def _id_fault(
 
 
 def _owner_faults(
-    ref: dict[str, Any], annotations: dict[int, Any], file: Path, path: str
+    ref: dict[str, Any], annotations: Mapping[int, Annotation], file: Path, path: str
 ) -> Iterator[BadInput]:
     """Yield where a ref's annotation is missing or is another picture's."""
     number = ref.get("ann_id")
@@ -117,9 +129,9 @@ def _owner_faults(
         problem = f"no annotation has id {reprlib.repr(number)}"
         yield BadInput(file, f"{path}.ann_id", problem, RELEASE)
         return
-    for key in ("image_id", "category_id"):
-        if ref.get(key) != found[key]:
-            problem = f"{reprlib.repr(ref.get(key))} but annotation {number} has {found[key]!r}"
+    for key, value in (("image_id", found.image_id), ("category_id", found.category_id)):
+        if ref.get(key) != value:
+            problem = f"{reprlib.repr(ref.get(key))} but annotation {number} has {value!r}"
             yield BadInput(file, f"{path}.{key}", problem, RELEASE)
 
 
@@ -156,36 +168,21 @@ class RefcocoReader(ReferringReader):
     needs = ("annotations", "images", "refs")
 
     def __init__(self, files: SplitFiles) -> None:
-        for fault in self.structure_faults(files):
-            raise fault
         self.where, self._folder = files.file(), files.folder()
-        content = read_json(self.where, GET)
-        self._images: list[dict[str, Any]] = content["images"]
-        self._annotations: list[dict[str, Any]] = content["annotations"]
-        self._image_at = {image["id"]: at for at, image in enumerate(self._images)}
-        self._annotation_at = {item["id"]: at for at, item in enumerate(self._annotations)}
+        self._index = InstanceIndex(self.where, GET)
+        for fault in _faults(files, self._index):
+            raise fault
+        self._images: list[dict[str, Any]] = self._index.images
+        self._annotations = annotations_of(self._index)
         self._refs = _refs_of(files)
-        self.categories = categories_of(content)
+        self.categories = categories_of(self._index.categories)
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:
         try:
-            content = read_json(files.file(), GET)
-            refs = read_refs(files.file("refs"))
+            yield from _faults(files, InstanceIndex(files.file(), GET))
         except (BadInput, MissingInput) as fault:
             yield fault
-            return
-        broken = list(instance_faults(content, files.file()))
-        yield from broken
-        if broken:
-            return
-        annotations = {item["id"]: item for item in content["annotations"]}
-        found = list(refs_faults(refs, annotations, files.file("refs")))
-        yield from found
-        if not found and not _refs_of(files):
-            tags = ", ".join(sorted({ref["split"] for ref in refs}))
-            problem = f"no ref is of {files.split}"
-            yield BadInput(files.file("refs"), "split", problem, f"use one of: {tags}")
 
     @classmethod
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
@@ -217,8 +214,7 @@ class RefcocoReader(ReferringReader):
         return {"refs": len(self), "sentences": sentences}
 
     def __call__(self, index: int) -> ReferringImage:
-        ref = self._refs[index]
-        image = self._images[self._image_at[ref["image_id"]]]
+        ref, image = self._refs[index], self._image(index)
         return ReferringImage(
             key=str(ref["ref_id"]),
             image_id=ref["image_id"],
@@ -241,23 +237,51 @@ class RefcocoReader(ReferringReader):
                 yield fault
 
     def pictures(self, index: int) -> Iterator[tuple[Path, tuple[int, int], str]]:
-        at = self._image_at[self._refs[index]["image_id"]]
-        image = self._images[at]
+        at, image = self._image_at(index), self._image(index)
         yield self._picture(index), (image["height"], image["width"]), f"images[{at}]"
+
+    def _image_at(self, index: int) -> int:
+        return self._annotations[self._refs[index]["ann_id"]].image_at
+
+    def _image(self, index: int) -> dict[str, Any]:
+        return self._images[self._image_at(index)]
 
     def _picture(self, index: int) -> Path:
         # A ref's own file_name carries the annotation's id as well and names no file.
-        at = self._image_at[self._refs[index]["image_id"]]
-        name = self._images[at]["file_name"]
+        name, at = self._image(index)["file_name"], self._image_at(index)
         return self._folder.find(name, self.where, f"images[{at}].file_name")
 
     def _mask(self, index: int) -> RLE:
-        ref = self._refs[index]
-        at = self._annotation_at[ref["ann_id"]]
-        image = self._images[self._image_at[ref["image_id"]]]
-        size = (image["height"], image["width"])
-        segmentation = self._annotations[at].get("segmentation")
-        return as_rle(segmentation, size, self.where, f"annotations[{at}].segmentation")
+        number = self._annotations[self._refs[index]["ann_id"]].number
+        ((at, item),) = self._index.read([number])
+        size = (self._image(index)["height"], self._image(index)["width"])
+        field = f"annotations[{at}].segmentation"
+        return as_rle(item.get("segmentation"), size, self.where, field)
+
+
+def _faults(files: SplitFiles, index: InstanceIndex) -> Iterator[BadInput]:
+    """Yield all faults of instances and refs that show without masks and pictures."""
+    yield from index.faults
+    refs = read_refs(files.file("refs"))
+    if index.faults:
+        return
+    found = list(refs_faults(refs, annotations_of(index), files.file("refs")))
+    yield from found
+    if not found and not _refs_of(files):
+        tags = ", ".join(sorted({ref["split"] for ref in refs}))
+        problem = f"no ref is of {files.split}"
+        yield BadInput(files.file("refs"), "split", problem, f"use one of: {tags}")
+
+
+def annotations_of(index: InstanceIndex) -> dict[int, Annotation]:
+    """Return the annotations of a sound instance file by id."""
+    return {
+        int(index.ids[number]): Annotation(
+            int(number), at, image["id"], int(index.category_ids[number])
+        )
+        for at, image in enumerate(index.images)
+        for number in index.of_image(at)
+    }
 
 
 def _refs_of(files: SplitFiles) -> list[dict[str, Any]]:

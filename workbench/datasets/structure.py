@@ -38,6 +38,17 @@ def number_fault(
         yield BadInput(file, f"{path}.{key}", found, f"use a whole number of at least {least}")
 
 
+def whole_number_fault(
+    record: dict[str, Any], key: str, file: Path, path: str
+) -> Iterator[BadInput]:
+    """Yield a fault unless a field is a whole number from 0 that fits 63 bits."""
+    faults = list(number_fault(record, key, file, path))
+    yield from faults
+    if not faults and record[key] >= 1 << 63:
+        found = reprlib.repr(record[key])
+        yield BadInput(file, f"{path}.{key}", found, "use a whole number below 2 to the 63")
+
+
 def is_image_id(value: Any) -> bool:
     """Whether a value can be an image id: ADE20K's are texts, all others' numbers."""
     return isinstance(value, int | str) and not isinstance(value, bool)
@@ -73,28 +84,6 @@ def known_ids(content: dict[str, Any]) -> set[int | str]:
     return {image["id"] for image in content["images"] if is_image_id(image.get("id"))}
 
 
-def annotation_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
-    """Yield the faults of instance annotations, their masks aside."""
-    broken = [*list_faults(content, "images", file), *list_faults(content, "annotations", file)]
-    if broken:
-        yield from list_faults(content, "annotations", file)
-        return
-    known = known_ids(content)
-    seen: dict[int, int] = {}
-    for index, item in enumerate(content["annotations"]):
-        path = f"annotations[{index}]"
-        number_faults = list(number_fault(item, "id", file, path))
-        yield from number_faults
-        if not number_faults:
-            number = item["id"]
-            if number in seen:
-                found = f"{number} is also annotations[{seen[number]}]'s"
-                yield BadInput(file, f"{path}.id", found, UNIQUE)
-            seen.setdefault(number, index)
-        yield from number_fault(item, "category_id", file, path)
-        yield from owner_fault(item, known, file, path)
-
-
 def owner_fault(
     item: dict[str, Any], known: set[int | str], file: Path, path: str
 ) -> Iterator[BadInput]:
@@ -120,10 +109,10 @@ def category_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
             seen.add(number)
 
 
-def categories_of(content: dict[str, Any]) -> tuple[Category, ...]:
+def categories_of(categories: list[dict[str, Any]]) -> tuple[Category, ...]:
     """Return the categories; ``isthing`` (COCO) or ``type`` (EntitySeg) says thing or stuff."""
     found = []
-    for item in content["categories"]:
+    for item in categories:
         thing = bool(item.get("isthing", item.get("type", "thing") != "stuff"))
         found.append(Category(item["id"], str(item.get("name", item["id"])), thing))
     return tuple(found)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from workbench.datasets.json_files import read_json
 from workbench.datasets.panoptic import segment_ids
-from workbench.datasets.pictures import read_label_map, read_picture, upright_size
+from workbench.datasets.pictures import read_labels, read_picture, upright_size
 from workbench.datasets.reader import Fault, SplitFiles
 from workbench.datasets.rle import label_masks
 from workbench.datasets.schema import RLE, Category
@@ -175,7 +175,7 @@ class VipsegReader(VideoReader):
 
     def _labels(self, index: int, stem: str) -> tuple[Labels, list[int]]:
         """Return the (H, W) label map of a frame and its values but void."""
-        labels = read_label_map(self._label_file(index, stem))
+        labels = read_labels(self._label_file(index, stem), coloured=False)
         labels[labels == FAULTY] = VOID
         return labels, [value for value in np.unique(labels).tolist() if value != VOID]
 
@@ -221,7 +221,7 @@ def _released_categories(files: SplitFiles) -> tuple[Category, ...]:
         raise BadInput(path, "JSON", str(error) or "empty", GET) from error
     for fault in category_faults(content, path):
         raise fault
-    return categories_of(content)
+    return categories_of(content["categories"])
 
 
 class Vipseg720Reader(VideoReader):
@@ -238,7 +238,7 @@ class Vipseg720Reader(VideoReader):
         self._folder, self._masks = files.folder(), files.folder("masks")
         self._videos: list[dict[str, Any]] = content["videos"]
         self._of = {item["video_id"]: item for item in content["annotations"]}
-        self.categories = categories_of(content)
+        self.categories = categories_of(content["categories"])
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:

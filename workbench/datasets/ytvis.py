@@ -104,7 +104,7 @@ class YtvisReader(VideoReader):
         self._tracks: dict[int, list[int]] = defaultdict(list)
         for at, item in enumerate(self._annotations):
             self._tracks[item["video_id"]].append(at)
-        self.categories = categories_of(content)
+        self.categories = categories_of(content["categories"])
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:

@@ -63,8 +63,8 @@ def describe(
     Args:
         name: Name of the data set.
         spec: ``root``, ``format`` and ``splits``: of each ``annotations``, ``images``, ``masks``
-            and, to be asserted, ``num_images``; or only names, where the real data set's layout
-            is followed.
+            and, to be asserted, ``num_images``; a path may be a list, of which the first that
+            exists is taken; or only names, where the real data set's layout is followed.
         base: Folder that a relative ``root`` is relative to.
         manifest: Where the manifest will be; its ``root`` is relative to that folder.
         field: What to call ``spec`` in errors.

@@ -50,7 +50,7 @@ class CocoWriter:
         labels, crowd = _blemished(rng, scene, self._spec)
         seen = np.flatnonzero(np.bincount(labels.ravel())).tolist()
         numbers = [number for number in seen if number != VOID]
-        ids = _segment_ids(rng, len(numbers))
+        ids = segment_ids(rng, len(numbers))
         name, size = f"{image_id:012d}", labels.shape
         write_jpeg(self._root / f"{self._split}2017/{name}.jpg", scene.image)
         painted = np.zeros(len(scene.entities) + 1, np.int32)
@@ -133,7 +133,7 @@ def _blemished(
     return labels, crowd
 
 
-def _segment_ids(rng: np.random.Generator, count: int) -> list[int]:
+def segment_ids(rng: np.random.Generator, count: int) -> list[int]:
     """Return distinct ids over all three bytes of a PNG colour, as COCO's random ones."""
     ids: list[int] = []
     while len(ids) < count:

@@ -20,8 +20,8 @@ class Family:
     Attributes:
         form: On-disk form, a key of ``formats.FORMATS``.
         parse: Checks the world's mapping: (name, mapping, file) to its parameters.
-        write: Writes (folder, parameters), contact sheet included, and returns the manifest's
-            entries of the splits.
+        write: Writes (folder, parameters) with a contact sheet of its own and returns the
+            manifest's entries of the splits.
     """
 
     form: str

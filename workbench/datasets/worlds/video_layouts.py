@@ -17,7 +17,7 @@ from workbench.datasets.worlds.coco_layout import plain_counts
 from workbench.datasets.worlds.domains import hue_colour
 from workbench.datasets.worlds.encode import write_compact_json, write_jpeg
 from workbench.datasets.worlds.grounding_scene import GROUNDS, SHAPES
-from workbench.datasets.worlds.png import write_label_png, write_png
+from workbench.datasets.worlds.png import write_gray_png, write_png
 from workbench.datasets.worlds.referring_spec import VIDEO_SPLITS, VideoSpec
 from workbench.datasets.worlds.video_scene import VideoScene, make_video_scene
 from workbench.datasets.worlds.video_sheet import VideoSheet
@@ -202,7 +202,7 @@ def write_vipseg(root: Path, spec: VideoSpec) -> Entries:
                 stem = f"{listed[-1]}/{at * 3 + 1:08d}"
                 write_jpeg(root / f"imgs/{stem}.jpg", image)
                 painted = _patched(values[labels], index)
-                write_label_png(root / f"panomasks/{stem}.png", painted)
+                write_gray_png(root / f"panomasks/{stem}.png", painted)
             sheet.add(video)
         (root / f"{split}.txt").write_text("".join(f"{n}\n" for n in listed), encoding="utf-8")
         entries[split] = {"annotations": f"{split}.txt", "images": "imgs", "masks": "panomasks"}
