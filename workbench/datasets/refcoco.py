@@ -187,6 +187,8 @@ class RefcocoReader(ReferringReader):
     @classmethod
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
         refs = _refs_of(files)
+        if not files.file().is_file():
+            raise MissingInput(files.file(), GET)
         hashes = "".join(sha256_file(files.file(key)) for key in ("annotations", "refs"))
         return {
             "num_images": len({str(ref.get("image_id")) for ref in refs}),

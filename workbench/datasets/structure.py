@@ -13,6 +13,8 @@ from typing import Any
 from workbench.datasets.schema import Category
 from workbench.errors import BadInput
 
+# Polygons and masks of much larger pictures would not fit into memory.
+MOST_SIDE = 100_000
 UNIQUE = "ids must be unique within a file"
 
 
@@ -49,6 +51,16 @@ def whole_number_fault(
         yield BadInput(file, f"{path}.{key}", found, "use a whole number below 2 to the 63")
 
 
+def side_faults(record: dict[str, Any], file: Path, path: str) -> Iterator[BadInput]:
+    """Yield a fault unless height and width are possible sides of a picture."""
+    for key in ("height", "width"):
+        faults = list(number_fault(record, key, file, path, least=1))
+        yield from faults
+        if not faults and record[key] > MOST_SIDE:
+            found = reprlib.repr(record[key])
+            yield BadInput(file, f"{path}.{key}", found, f"use at most {MOST_SIDE} pixels")
+
+
 def is_image_id(value: Any) -> bool:
     """Whether a value can be an image id: ADE20K's are texts, all others' numbers."""
     return isinstance(value, int | str) and not isinstance(value, bool)
@@ -75,8 +87,7 @@ def image_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
         if not isinstance(image.get("file_name"), str):
             found = reprlib.repr(image.get("file_name"))
             yield BadInput(file, f"{path}.file_name", found, "give the picture's name")
-        yield from number_fault(image, "height", file, path, least=1)
-        yield from number_fault(image, "width", file, path, least=1)
+        yield from side_faults(image, file, path)
 
 
 def known_ids(content: dict[str, Any]) -> set[int | str]:

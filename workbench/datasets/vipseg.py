@@ -28,6 +28,7 @@ from workbench.datasets.structure import (
     is_image_id,
     list_faults,
     number_fault,
+    side_faults,
 )
 from workbench.datasets.video import Track, Video, VideoReader
 from workbench.errors import BadInput, MissingInput
@@ -89,6 +90,7 @@ class VipsegReader(VideoReader):
     @classmethod
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
         names = video_names(files.file())
+        _released_categories(files)
         digest = hashlib.sha256(sha256_file(files.file()).encode())
         digest.update(sha256_file(_categories_file(files)).encode())
         return {"num_images": len(names), "num_entities": None, "sha256": digest.hexdigest()}
@@ -154,8 +156,9 @@ class VipsegReader(VideoReader):
                 yield BadInput(path, "values", f"{value} is of no category", ONE_RELEASE)
 
     def pictures(self, index: int) -> Iterator[tuple[Path, tuple[int, int], str]]:
-        size = self._size(index)
-        for stem in self._stems(index):
+        stems = self._stems(index)
+        size = self._size(index) if stems else (0, 0)
+        for stem in stems:
             name = f"{self._names[index]}/{stem}.jpg"
             yield self._images / name, size, name
 
@@ -393,8 +396,7 @@ def _frame_faults(frame: Any, key: str, file: Path, path: str) -> Iterator[BadIn
         found = reprlib.repr(frame.get(name))
         yield BadInput(file, f"{path}.{name}", found, "use a whole number or a text")
     if key == "videos":
-        yield from number_fault(frame, "height", file, path, least=1)
-        yield from number_fault(frame, "width", file, path, least=1)
+        yield from side_faults(frame, file, path)
         return
     segments = frame.get("segments_info")
     if not isinstance(segments, list) or not all(isinstance(one, dict) for one in segments):

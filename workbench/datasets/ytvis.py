@@ -18,6 +18,7 @@ from workbench.datasets.structure import (
     category_faults,
     list_faults,
     number_fault,
+    side_faults,
 )
 from workbench.datasets.video import Track, Video, VideoReader
 from workbench.errors import BadInput, MissingInput
@@ -39,8 +40,7 @@ def video_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
     for at, video in enumerate(content["videos"]):
         path = f"videos[{at}]"
         yield from _unique_id(video, seen, at, "videos", file)
-        for key in ("height", "width"):
-            yield from number_fault(video, key, file, path, least=1)
+        yield from side_faults(video, file, path)
         names = video.get("file_names")
         if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
             yield BadInput(file, f"{path}.file_names", reprlib.repr(names), "name the frames")

@@ -17,6 +17,7 @@ from workbench.datasets.worlds.grammar import MARGIN
 from workbench.datasets.worlds.grounding_scene import GroundingScene, Look
 
 SIZE_RATIO = 150  # percent by which areas must differ to be called big and small
+SLACK = 3  # pixels by which a thing may miss a relation and still be taken to have it
 CLEAR_PLACE, POSSIBLE_PLACE = 36, 52  # percent of the picture's side
 RIM = 2  # pixels around a thing where it is looked what it lies on
 CLEAR_GROUND, POSSIBLE_GROUND = 90, 10  # percent of the rim
@@ -154,7 +155,7 @@ def related(side: str, anchor: Seen) -> Fact:
         return thing.number != anchor.number and ahead >= max(aside, MARGIN)
 
     def possible(thing: Seen) -> bool:
-        return thing.number != anchor.number and _offset(side, thing, anchor)[0] > 0
+        return thing.number != anchor.number and _offset(side, thing, anchor)[0] > -SLACK
 
     return Fact(clear, possible)
 
