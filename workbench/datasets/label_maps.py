@@ -99,10 +99,10 @@ class SemanticMapReader(PairedReader):
     options = ("first", "classes", "ignore", "names")
 
     def __init__(self, files: SplitFiles) -> None:
+        super().__init__(files)
         first, count = files.entry["first"], files.entry["classes"]
         self._values = range(first, first + count)
         self._ignore = files.entry["ignore"]
-        super().__init__(files)
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:
@@ -125,7 +125,7 @@ class SemanticMapReader(PairedReader):
                 fix = "give the names of picture and map, with a space between them"
                 raise BadInput(files.file(), f"line {at}", repr(line), fix)
             key = PurePosixPath(names[0]).with_suffix("").as_posix()
-            found.append(Pair(key, names[0], names[1]))
+            found.append(Pair(key, names[0], names[1], listed=True))
         return found
 
     def entities(self, labels: Labels, pair: Pair) -> tuple[Labels, list[int], list[int]]:
