@@ -108,8 +108,8 @@ class SemanticMapReader(PairedReader):
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:
         for key in ("first", "classes", "ignore"):
             value = files.entry.get(key)
-            if type(value) is not int:
-                fix = "give a whole number"
+            if type(value) is not int or not (key == "classes") <= value < 1 << 16:
+                fix = "give a whole number below 65,536"
                 yield BadInput(files.where, f"splits.{files.split}.{key}", repr(value), fix)
                 return
         yield from super().structure_faults(files)

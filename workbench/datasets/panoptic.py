@@ -101,7 +101,7 @@ class PanopticReader(EntityReader):
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
         found = count_records(files.file())
         if not found["num_images"] and "images" not in read_json(files.file(), RUN_PREP):
-            found["num_images"] = len(_content(files)["images"])
+            found["num_images"] = len(_content(files).get("images", []))
         return found
 
     @classmethod

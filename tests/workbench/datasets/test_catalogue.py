@@ -47,7 +47,8 @@ def test_paper_scale_describes_known_forms_and_splits(name: str) -> None:
     spec = PAPER[name]
     assert spec["format"] in FORMATS
     splits = spec["splits"]
-    assert set(CATALOGUE[name].splits) - set(splits) <= {"all", "train"} | set(splits)
+    known = {*CATALOGUE[name].splits, *(s for some in CATALOGUE[name].totals for s in some)}
+    assert known - set(splits) <= {"all"}
     for split, entry in splits.items() if isinstance(splits, dict) else ():
         assert set(entry) <= set(split_fields()), split
         needed = FORMATS[entry.get("format", spec["format"])].needs
@@ -73,6 +74,24 @@ def test_counts_are_compared_with_the_published_ones(instances: HandMade) -> Non
     )
     assert [finding.note for finding in report.findings] == [True]
     assert check_dataset(manifest) == []
+
+
+def test_sizes_of_splits_together(instances: HandMade) -> None:
+    splits = instances.manifest_content["splits"]
+    splits["train"] = splits["val"]
+    whole = Source("Set", "p", "l", ("I",), totals={("train", "val"): published(images=3)})
+    findings = [f for report in inspect_dataset(instances.write(), whole) for f in report.findings]
+    assert [f.field for f in findings] == ["splits.train+val"]
+    assert "2 images instead of 3 images" in str(findings[0])
+    del splits["train"]
+    (report,) = inspect_dataset(instances.write(), whole)
+    assert report.findings == ()
+
+
+def test_a_long_check_says_how_far_it_is(instances: HandMade) -> None:
+    said: list[tuple[str, int, int]] = []
+    inspect_dataset(instances.write(), tell=lambda *at: said.append(at))
+    assert said == [("val", 1, 1)]
 
 
 def test_a_category_that_is_not_listed_is_a_fault(instances: HandMade) -> None:
@@ -110,7 +129,7 @@ class TestCommand:
         write_layout("dis5k", folder, split="DIS-VD")
         found = self.state(capsys, "dis5k")
         assert found["state"] == "ok"
-        assert found["splits"] == {"DIS-VD": {"images": 2, "unusable": 0}}
+        assert found["splits"] == {"DIS-VD": {"images": 2, "categories": 1, "unusable": 0}}
         assert found["faults"] == []
         assert "2 images instead of 470 images (recalled)" in found["notes"][0]
         next(folder.glob("DIS-VD/gt/*.png")).unlink()
@@ -118,7 +137,7 @@ class TestCommand:
         assert (found["state"], found["tables_waiting"]) == ("broken", ["VII"])
         assert found["splits"]["DIS-VD"]["unusable"] == 1
         assert main(["data", "check", "dis5k"]) == 2
-        assert "DIS-VD: 2 images; 1 unusable" in capsys.readouterr().out
+        assert "DIS-VD: 2 images, 1 categories; 1 unusable" in capsys.readouterr().out
 
     def test_a_split_that_cannot_be_opened_is_said_to_be(
         self, project: Path, capsys: pytest.CaptureFixture[str]
