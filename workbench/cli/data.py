@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,24 @@ def run_convert(arguments: argparse.Namespace) -> int:
     return 0
 
 
+class Teller:
+    """Says on standard error how far a long check is: in place on a terminal, else every 30 s."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._said = name, time.monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, split: str, done: int, total: int) -> None:
+        """Take note that ``done`` of ``total`` items of a split are checked."""
+        now = time.monotonic()
+        if now - self._said < (0.5 if self._terminal else 30):
+            return
+        self._said = now
+        start, end = ("\r\x1b[K", "\r") if self._terminal else ("", "\n")
+        line = f"{start}checking {self._name}, {split}: {done:,} of {total:,}"
+        print(line, end=end, file=sys.stderr, flush=True)
+
+
 def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
     """Return one data set's state, what was found in it, and the tables that wait for it."""
     from workbench.datasets.catalogue import CATALOGUE
@@ -103,7 +123,7 @@ def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
         found |= {"state": "missing", "faults": [missing]}
     else:
         try:
-            for report in inspect_dataset(manifest, real):
+            for report in inspect_dataset(manifest, real, Teller(name)):
                 found["splits"][report.split] = {**report.units, "unusable": report.unusable}
                 for finding in report.findings:
                     found["notes" if finding.note else "faults"].append(str(finding))

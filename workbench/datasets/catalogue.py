@@ -16,7 +16,8 @@ class Size:
     """How many of something a split has.
 
     Attributes:
-        unit: "images", "entities", "narratives", "refs", "sentences", "videos" or "frames".
+        unit: What a reader's ``units`` counts: "images", "categories", "entities", "refs",
+            "sentences", "videos" or "frames"; or "narratives".
         least, most: Closed range; equal where the number is exact.
         sure: Stated by the data set's publication or files; else recalled from the literature.
     """
@@ -41,6 +42,7 @@ class Source:
         licence: Terms in words.
         tables: Tables of the paper that cannot be made at paper scale without it.
         splits: Sizes by name of split in the manifest; splits of unknown size are left out.
+        totals: Sizes of several splits together, checked where all of them are there.
         remark: What else must be known to get it.
     """
 
@@ -49,6 +51,7 @@ class Source:
     licence: str
     tables: tuple[str, ...]
     splits: Mapping[str, tuple[Size, ...]] = field(default_factory=dict)
+    totals: Mapping[tuple[str, ...], tuple[Size, ...]] = field(default_factory=dict)
     remark: str = ""
 
     @property
@@ -85,23 +88,37 @@ CATALOGUE: dict[str, Source] = {
         _ADOBE,
         ("I", "II", "IV", "V", "VI", "VIII", "XXII"),
         {
-            "train": recalled(images=31_913),
-            "val": recalled(images=1_314),
-            "train_lr": recalled(images=31_913),
-            "val_lr": recalled(images=1_314),
-            "all": published(images=33_227),
+            f"{part}{low}": (*published(categories=644), *recalled(images=count))
+            for part, count in (("train", 31_913), ("val", 1_314))
+            for low in ("", "_lr")
         },
-        "Table II needs three annotators' masks of 500 images, which were not released",
+        {("train", "val"): published(images=33_227)},
+        remark="Table II needs three annotators' masks of 500 images, which were not released",
     ),
     "entityseg_classes": Source(
-        "EntitySeg with classes (instance, semantic, panoptic)", _ENTITYSEG, _ADOBE, ("IV",)
+        "EntitySeg with classes (instance, semantic, panoptic)",
+        _ENTITYSEG,
+        _ADOBE,
+        ("IV",),
+        {
+            f"{part}_{form}": recalled(categories=count)
+            for part in ("train", "val")
+            for form, count in (("instance", 206), ("semantic", 150), ("panoptic", 350))
+        },
+        {
+            (f"train_{form}", f"val_{form}"): published(images=11_580)
+            for form in ("instance", "semantic", "panoptic")
+        },
     ),
     "coco": Source(
         "COCO 2017 panoptic",
         "the COCO data set's pages",
         _COCO_TERMS,
         ("I", "V", "VIII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII"),
-        {"train": published(images=118_287), "val": published(images=5_000)},
+        {
+            "train": published(images=118_287, categories=133),
+            "val": published(images=5_000, categories=133),
+        },
     ),
     "ade20k": Source(
         "ADE20K, scene parsing subset",
@@ -109,18 +126,18 @@ CATALOGUE: dict[str, Source] = {
         "research use",
         ("I", "V", "XIII", "XIV"),
         {
-            f"{part}{form}": published(images=count)
+            f"{part}{form}": published(images=count, categories=classes)
             for part, count in (("train", 20_210), ("val", 2_000))
-            for form in ("", "_semantic", "_instance")
+            for form, classes in (("", 150), ("_semantic", 150), ("_instance", 100))
         },
-        "panoptic and instance files are made by the scripts of the Mask2Former project",
+        remark="panoptic and instance files are made by the scripts of the Mask2Former project",
     ),
     "lvis": Source(
         "LVIS v1",
         "the LVIS data set's pages; images are COCO 2017's",
         _COCO_TERMS,
         ("VIII", "XIV"),
-        {"val": recalled(images=19_809)},
+        {"val": recalled(images=19_809, categories=1_203)},
     ),
     "ocid": Source(
         "OCID",
@@ -135,7 +152,7 @@ CATALOGUE: dict[str, Source] = {
         "academic use",
         ("VIII",),
         {"all": recalled(images=5_500, entities=32_756)},
-        "which images the paper scored is not stated: the camouflaged test images are assumed",
+        remark="the paper does not say which images it scored: camouflaged test images, assumed",
     ),
     "fss1000": Source(
         "FSS-1000",
@@ -143,8 +160,8 @@ CATALOGUE: dict[str, Source] = {
         "research use; see its pages",
         ("VIII",),
         {
-            "test": published(images=2_400, entities=2_400),
-            "all": recalled(images=10_000, entities=10_000),
+            "test": published(images=2_400, categories=240),
+            "all": recalled(images=10_000, categories=1_000),
         },
     ),
     "dis5k": Source(
@@ -216,7 +233,7 @@ CATALOGUE: dict[str, Source] = {
             "val": published(images=200),
             "test": published(images=779),
         },
-        "the test annotations were released after the others",
+        remark="the test annotations were released after the others",
     ),
     "ytvis2019": Source(
         "YouTube-VIS 2019",
@@ -224,11 +241,11 @@ CATALOGUE: dict[str, Source] = {
         "research use; see its pages",
         ("V",),
         {
-            "train": recalled(videos=2_238),
-            "valid": recalled(videos=302),
-            "test": recalled(videos=343),
+            "train": recalled(videos=2_238, categories=40),
+            "valid": recalled(videos=302, categories=40),
+            "test": recalled(videos=343, categories=40),
         },
-        "the annotations of valid are on a server only: hold out a part of train",
+        remark="the annotations of valid are on a server only: hold out a part of train",
     ),
     "vipseg": Source(
         "VIPSeg",
@@ -236,9 +253,9 @@ CATALOGUE: dict[str, Source] = {
         "non-commercial research",
         ("V",),
         {
-            "train": recalled(videos=2_806),
-            "val": recalled(videos=343),
-            "test": recalled(videos=387),
+            "train": (*published(categories=124), *recalled(videos=2_806)),
+            "val": (*published(categories=124), *recalled(videos=343)),
+            "test": (*published(categories=124), *recalled(videos=387)),
         },
     ),
     "uvo": Source(
@@ -252,6 +269,6 @@ CATALOGUE: dict[str, Source] = {
             "train_frame": published(images=15_414),
             "val_frame": published(images=7_356),
         },
-        "frames must be cut from Kinetics-400 clips, short side 480, 30 fps",
+        remark="frames must be cut from Kinetics-400 clips, short side 480, 30 fps",
     ),
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from workbench.datasets.pictures import read_picture, upright_size
 from workbench.datasets.reader import Fault, Reader, SplitFiles
 from workbench.datasets.schema import Finding
 from workbench.errors import BadInput, MissingInput
+
+Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ def check_dataset(manifest: Path) -> list[Finding]:
     return [finding for finding in found if not finding.note]
 
 
-def inspect_dataset(manifest: Path, source: Source | None = None) -> list[SplitReport]:
+def inspect_dataset(
+    manifest: Path, source: Source | None = None, tell: Tell = lambda *_: None
+) -> list[SplitReport]:
     """Check all splits and count what is in them.
 
     Args:
         manifest: File of the prep stage.
         source: The real data set whose published sizes must be met, if it is one.
+        tell: Called with split, items checked and items in all, after each item.
 
     Raises:
         BadInput: The manifest itself is unusable.
@@ -63,12 +68,17 @@ def inspect_dataset(manifest: Path, source: Source | None = None) -> list[SplitR
     if not content["splits"]:
         empty = Finding(str(manifest), "splits", "empty", "run the prep stage again")
         return [SplitReport("", {}, None, (empty,))]
-    return [_inspect_split(content, manifest, split, source) for split in content["splits"]]
+    reports = [_inspect_split(content, manifest, split, tell) for split in content["splits"]]
+    if source is None:
+        return reports
+    sized = [
+        _with_sizes(report, source.splits.get(report.split, ()), manifest) for report in reports
+    ]
+    totals = tuple(_total_findings(sized, source, manifest))
+    return sized[:-1] + [replace(sized[-1], findings=sized[-1].findings + totals)]
 
 
-def _inspect_split(
-    content: dict[str, Any], manifest: Path, split: str, source: Source | None
-) -> SplitReport:
+def _inspect_split(content: dict[str, Any], manifest: Path, split: str, tell: Tell) -> SplitReport:
     """Check one split; its pictures only when its annotations can be trusted."""
     try:
         files = split_files(content, manifest, split)
@@ -85,12 +95,10 @@ def _inspect_split(
         faults = [*reader.faults(index), *_picture_faults(reader, index)]
         unusable += bool(faults)
         findings += [_finding(fault) for fault in faults]
+        tell(split, index + 1, len(reader))
     findings += [_finding(note, note=True) for note in reader.notes()]
     units = dict(reader.units())
     findings += _narrative_findings(files, units)
-    if source is not None:
-        sizes = source.splits.get(split, ())
-        findings += [f for size in sizes for f in _size_finding(size, units, manifest, split)]
     return SplitReport(split, units, unusable, tuple(findings))
 
 
@@ -139,6 +147,24 @@ def _narrative_findings(files: SplitFiles, units: dict[str, int]) -> list[Findin
     except (BadInput, MissingInput) as fault:
         return [_finding(fault)]
     return []
+
+
+def _with_sizes(report: SplitReport, sizes: Iterable[Size], manifest: Path) -> SplitReport:
+    """Add where a split's counts differ from the published ones."""
+    found = [f for s in sizes for f in _size_finding(s, report.units, manifest, report.split)]
+    return replace(report, findings=(*report.findings, *found))
+
+
+def _total_findings(
+    reports: list[SplitReport], source: Source, manifest: Path
+) -> Iterator[Finding]:
+    """Yield where splits together have other counts than the published ones."""
+    units = {report.split: report.units for report in reports if report.units}
+    for splits, sizes in source.totals.items():
+        if set(splits) <= set(units):
+            for size in sizes:
+                total = {size.unit: sum(units[split].get(size.unit, 0) for split in splits)}
+                yield from _size_finding(size, total, manifest, "+".join(splits))
 
 
 def _size_finding(

@@ -40,5 +40,5 @@ COMMON_FIELDS = ("annotations", "images", "masks", "num_images", "narratives", "
 
 def split_fields() -> tuple[str, ...]:
     """Return the fields that a split's description may have, over all forms."""
-    needed = [field for reader in FORMATS.values() for field in reader.needs]
-    return tuple(dict.fromkeys([*COMMON_FIELDS, *needed]))
+    more = [field for reader in FORMATS.values() for field in (*reader.needs, *reader.options)]
+    return tuple(dict.fromkeys([*COMMON_FIELDS, *more]))

@@ -114,7 +114,7 @@ class InstanceReader(EntityReader):
             yield BadInput(self._file, "annotations", problem, "ours count from 1")
 
     def units(self) -> dict[str, int]:
-        return {"images": len(self), "entities": len(self._index.ids)}
+        return {**super().units(), "entities": len(self._index.ids)}
 
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
         image = self._images[index]

@@ -21,6 +21,7 @@ _BLANK = " \t\n\r"
 _DAMAGED = "the file is damaged; get it again"
 # No literal or escape is longer: an error this near to the end of a piece may be due to the cut.
 _LONGEST_TOKEN = 16
+_NUMBER_REST = len("e+")
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -95,7 +96,7 @@ class _Window:
     def _more(self) -> None:
         """Drop what was taken and append at least as much as is left, to stay linear in time."""
         rest = self._text[self._at :]
-        chunk = self._stream.read(max(CHUNK, len(rest)))
+        chunk = self._stream.read(max(CHUNK, len(rest), len(_BOM)))
         self._start, self._at = self._start + self._at, 0
         self._text = rest + chunk.decode("latin-1")
         self._ended, self._ascii = not chunk, self._text.isascii()
@@ -128,7 +129,8 @@ class _Window:
                 if self._ended or not (cut or error.pos > len(self._text) - _LONGEST_TOKEN):
                     raise
             else:
-                if end < len(self._text) or self._ended:  # a number at the cut may go on
+                # A number at the cut may go on: "1" may be the start of "1e+30".
+                if end + _NUMBER_REST < len(self._text) or self._ended:
                     break
             self._more()
         if not self._ascii and not self._text[self._at : end].isascii():

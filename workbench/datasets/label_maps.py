@@ -99,17 +99,17 @@ class SemanticMapReader(PairedReader):
     options = ("first", "classes", "ignore", "names")
 
     def __init__(self, files: SplitFiles) -> None:
+        super().__init__(files)
         first, count = files.entry["first"], files.entry["classes"]
         self._values = range(first, first + count)
         self._ignore = files.entry["ignore"]
-        super().__init__(files)
 
     @classmethod
     def structure_faults(cls, files: SplitFiles) -> Iterator[Fault]:
         for key in ("first", "classes", "ignore"):
             value = files.entry.get(key)
-            if type(value) is not int:
-                fix = "give a whole number"
+            if type(value) is not int or not (key == "classes") <= value < 1 << 16:
+                fix = "give a whole number below 65,536"
                 yield BadInput(files.where, f"splits.{files.split}.{key}", repr(value), fix)
                 return
         yield from super().structure_faults(files)
@@ -125,7 +125,7 @@ class SemanticMapReader(PairedReader):
                 fix = "give the names of picture and map, with a space between them"
                 raise BadInput(files.file(), f"line {at}", repr(line), fix)
             key = PurePosixPath(names[0]).with_suffix("").as_posix()
-            found.append(Pair(key, names[0], names[1]))
+            found.append(Pair(key, names[0], names[1], listed=True))
         return found
 
     def entities(self, labels: Labels, pair: Pair) -> tuple[Labels, list[int], list[int]]:

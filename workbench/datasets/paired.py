@@ -31,12 +31,14 @@ class Pair:
         image_id: The picture's key.
         picture, labels: Names; the map of a picture need not exist, nor the picture of a map.
         category_id: What the picture shows, of sets with one object a picture.
+        listed: The names come from a list file, so that archives may have unpacked otherwise.
     """
 
     image_id: str
     picture: str
     labels: str
     category_id: int = OBJECT.category_id
+    listed: bool = False
 
 
 class PairedReader(EntityReader):
@@ -160,7 +162,8 @@ class PairedReader(EntityReader):
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
         pair = self._pairs[index]
         field = f"picture {pair.image_id!r}"
-        path = self._folder.find(pair.picture, self.where, field)
+        find = self._folder.find if pair.listed else self._folder.exact
+        path = find(pair.picture, self.where, field)
         return path, upright_size(path), field
 
     def _entities(self, index: int, size: tuple[int, int]) -> tuple[Labels, list[int], list[int]]:
@@ -174,7 +177,8 @@ class PairedReader(EntityReader):
             raise BadInput(path, "values", str(error), "use the data set's own maps") from error
 
     def _labels(self, pair: Pair) -> tuple[Path, Labels]:
-        path = self._masks.find(pair.labels, self.where, f"map of {pair.image_id!r}")
+        find = self._masks.find if pair.listed else self._masks.exact
+        path = find(pair.labels, self.where, f"map of {pair.image_id!r}")
         return path, read_labels(path)
 
 

@@ -101,7 +101,7 @@ class PanopticReader(EntityReader):
     def counts(cls, files: SplitFiles) -> dict[str, Any]:
         found = count_records(files.file())
         if not found["num_images"] and "images" not in read_json(files.file(), RUN_PREP):
-            found["num_images"] = len(_content(files)["images"])
+            found["num_images"] = len(_content(files).get("images", []))
         return found
 
     @classmethod
@@ -200,20 +200,24 @@ def _content(files: SplitFiles) -> dict[str, Any]:
     """Return the JSON, with image records where the file has none, as EntitySeg's may.
 
     Raises:
-        BadInput: Not JSON, or a PNG whose size is needed cannot be read.
-        MissingInput: The file, or a PNG whose size is needed, is not there.
+        BadInput: Not JSON, or a picture whose size is needed cannot be read.
+        MissingInput: The file, or both a picture and its PNG are not there.
     """
     content = read_json(files.file(), RUN_PREP)
     items = content.get("annotations")
     if "images" in content or not isinstance(items, list):
         return content
-    folder, images = files.folder("masks"), []
+    pictures, masks, images = files.folder(), files.folder("masks"), []
     for at, item in enumerate(items):
         name = item.get("file_name") if isinstance(item, dict) else None
         if not isinstance(name, str) or PurePosixPath(name).suffix.lower() == ".png":
             return content
-        png = folder.find(map_name(name), files.file(), f"annotations[{at}].file_name")
-        height, width = upright_size(png)
+        field = f"annotations[{at}].file_name"
+        try:
+            path = pictures.find(name, files.file(), field)
+        except MissingInput:  # to be reported when its picture is read
+            path = masks.find(map_name(name), files.file(), field)
+        height, width = upright_size(path)
         record = {"id": item.get("image_id"), "file_name": name, "height": height, "width": width}
         images.append(record)
     return {**content, "images": images}

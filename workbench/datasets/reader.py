@@ -33,13 +33,22 @@ class SplitFiles:
     split: str
 
     def file(self, key: str = "annotations") -> Path:
-        """Return the path of a field of the entry; it need not exist."""
-        return self.root / self.entry[key]
+        """Return the path of a field of the entry; it need not exist.
+
+        Raises:
+            BadInput: The field is no text.
+        """
+        value = self.entry.get(key)
+        if not isinstance(value, str):
+            fix = "give a path relative to the data set's root"
+            raise BadInput(self.where, f"splits.{self.split}.{key}", repr(value), fix)
+        return self.root / value
 
     def folder(self, key: str = "images") -> ImageFolder:
         """Return the folder of a field of the entry.
 
         Raises:
+            BadInput: The field is no text.
             MissingInput: No such folder.
         """
         path = self.file(key)
@@ -145,3 +154,6 @@ class EntityReader(Reader):
 
     def pictures(self, index: int) -> Iterator[tuple[Path, tuple[int, int], str]]:
         yield self.picture(index)
+
+    def units(self) -> dict[str, int]:
+        return {"images": len(self), "categories": len(self.categories)}

@@ -105,7 +105,8 @@ class VipsegReader(VideoReader):
         return len(self._names)
 
     def units(self) -> dict[str, int]:
-        return {"videos": len(self), "frames": sum(len(self._stems(at)) for at in range(len(self)))}
+        frames = sum(len(self._stems(at)) for at in range(len(self)))
+        return {"videos": len(self), "frames": frames, "categories": len(self.categories)}
 
     def __call__(self, index: int) -> Video:
         for fault in self.faults(index):
@@ -270,7 +271,8 @@ class Vipseg720Reader(VideoReader):
         return len(self._videos)
 
     def units(self) -> dict[str, int]:
-        return {"videos": len(self), "frames": sum(len(v["images"]) for v in self._videos)}
+        frames = sum(len(video["images"]) for video in self._videos)
+        return {"videos": len(self), "frames": frames, "categories": len(self.categories)}
 
     def __call__(self, index: int) -> Video:
         for fault in self._mask_faults(index):

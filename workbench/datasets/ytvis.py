@@ -147,7 +147,12 @@ class YtvisReader(VideoReader):
 
     def units(self) -> dict[str, int]:
         frames = sum(len(video["file_names"]) for video in self._videos)
-        return {"videos": len(self), "frames": frames, "entities": len(self._annotations)}
+        return {
+            "videos": len(self),
+            "frames": frames,
+            "entities": len(self._annotations),
+            "categories": len(self.categories),
+        }
 
     def notes(self) -> Iterator[Fault]:
         if not self.annotated:

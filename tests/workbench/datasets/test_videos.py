@@ -145,7 +145,7 @@ class TestYtvis:
         HandMadeYtvis(tmp_path).write()
         write_json(tmp_path / "m.json", build_manifest(tmp_path, "ytvis", ["train"]))
         (report,) = inspect_dataset(tmp_path / "m.json")
-        assert report.units == {"videos": 1, "frames": 3, "entities": 2}
+        assert report.units == {"videos": 1, "frames": 3, "entities": 2, "categories": 2}
         assert report.findings == ()
 
     def test_a_split_without_ground_truth_is_noted(self, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ class TestVipseg:
         HandMadeVipseg(tmp_path).write()
         write_json(tmp_path / "m.json", build_manifest(tmp_path, "vipseg", ["val"]))
         (report,) = inspect_dataset(tmp_path / "m.json")
-        assert report.units == {"videos": 1, "frames": 2}
+        assert report.units == {"videos": 1, "frames": 2, "categories": 3}
         assert report.findings == ()
 
     def test_all_faults_of_files(self, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ class TestVipseg:
         found = HandMadeVipseg(tmp_path).write()
         (tmp_path / "val.txt").write_text("1_a\n2_b\n")
         (report,) = inspect_dataset(found)
-        assert report.units == {"videos": 2, "frames": 2}
+        assert report.units == {"videos": 2, "frames": 2, "categories": 3}
         assert report.unusable == 1
 
     @pytest.mark.parametrize("text", ["", "1_a\n1_a\n", "..\n", "a/b\n", "\\\\server\n"])

@@ -29,13 +29,13 @@ Record = dict[str, Any]
 # (number, name of the group and of the class), as the parts of DIS5K's file names.
 KINDS = {
     "wheel": ("18", "Non-motor Vehicle", "2", "BicycleWheel"),
-    "fence": ("2", "Aircraft", "8", "Fence"),
+    "fence": ("2", "Architecture", "8", "Fence"),
     "tree": ("16", "Nature", "3", "Tree"),
     "ladder": ("20", "Tool", "5", "Ladder"),
     "web": ("11", "Furniture", "19", "Hammock"),
 }
-# How much finer than usual a split is: DIS-TE1 to DIS-TE4 are ordered by complexity.
 CONTRAST = 210  # sum of channel differences to the ground
+# How much finer than usual a split is, percent: DIS-TE1 to DIS-TE4 are ordered by complexity.
 FINER = {"DIS-TE1": 70, "DIS-TE2": 100, "DIS-TE3": 140, "DIS-TE4": 200}
 
 

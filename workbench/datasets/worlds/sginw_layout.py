@@ -23,7 +23,7 @@ from workbench.datasets.worlds.collage import (
     random_ground,
     random_pose,
 )
-from workbench.datasets.worlds.contact_sheet import ContactSheet
+from workbench.datasets.worlds.contact_sheet import PER_DOMAIN, ContactSheet
 from workbench.datasets.worlds.encode import write_compact_json, write_jpeg
 from workbench.datasets.worlds.fixed import draw, image_generator
 from workbench.datasets.worlds.scene import Scene
@@ -43,8 +43,8 @@ def write_sginw(root: Path, spec: SetSpec, sheet: ContactSheet) -> dict[str, Rec
             for index in range(count):
                 rng = image_generator(spec.seed, 10 * number + part, index)
                 scenes.append(_scene(rng, spec, name, number))
-                if folder == "valid":
-                    sheet.add(scenes[-1])
+                if index == 0 and part == 0:  # a sheet of all would be hundreds of pictures
+                    sheet.add(scenes[0])
             entries[f"{name}_{folder}"] = _write_folder(root, name, folder, scenes)
     return entries
 
@@ -86,7 +86,9 @@ def _write_folder(root: Path, name: str, folder: str, scenes: list[Scene]) -> Re
 def _scene(rng: np.random.Generator, spec: SetSpec, name: str, number: int) -> Scene:
     layers = [_object(rng, spec, name, number) for _ in range(draw(rng, *spec.objects))]
     ground = paint(rng, random_ground(rng, saturation=40 + 6 * number), spec.size)
-    return compose(rng, ground, layers, name, spec.noise)
+    first = number // PER_DOMAIN * PER_DOMAIN
+    row = ", ".join(list(SETS)[first : first + PER_DOMAIN])
+    return compose(rng, ground, layers, row, spec.noise)
 
 
 def _object(rng: np.random.Generator, spec: SetSpec, name: str, number: int) -> Layer:
