@@ -14,9 +14,9 @@ from workbench.datasets.worlds.encode import resize_image
 from workbench.datasets.worlds.fixed import Mask
 from workbench.datasets.worlds.png import write_png
 
-COLUMNS, MOST = 5, 20
-CELL, TEXT, GAP = 224, 96, 6
-LETTERS = 36  # of the bitmap font in a cell's width
+COLUMNS, MOST = 5, 15
+CELL, TEXT, GAP = 192, 96, 6
+LETTERS = 31  # of the bitmap font in a cell's width
 TARGET, IGNORED = (255, 40, 200), (90, 90, 90)
 
 

@@ -82,8 +82,10 @@ class _World:
             count = draw(rng, *self._spec.expressions)
             side = self._spec.scene.side
             texts = expressions(rng, self._spec.format, thing, things, side, count)
-            if texts and len(said) < wanted:
+            if texts:
                 said[thing.number] = texts
+            if len(said) == wanted:
+                break
         if said:
             self._write(found, split, said)
         return bool(said)

@@ -145,6 +145,7 @@ def _anchors(target: Seen, others: list[Seen]) -> Iterator[tuple[Seen, str]]:
 
 def _positions(target: Seen, others: list[Seen], side: int) -> Iterator[Candidate]:
     yield from _named(target, others)
+    anchors = list(_anchors(target, others))
     for head in heads(target):
         kin = _kin(head, target, others)
         for where in SIDES:
@@ -153,7 +154,7 @@ def _positions(target: Seen, others: list[Seen], side: int) -> Iterator[Candidat
                     yield Candidate(form.format(head.words), "place")
             if means([head.fact, placed(where, side)], target, others):
                 yield Candidate(f"{head.words} {PLACED[where]}", "place")
-            for anchor, words in _anchors(target, others):
+            for anchor, words in anchors:
                 if means([head.fact, related(where, anchor)], target, others):
                     text = f"{head.words} {RELATED[where]} the {words}"
                     yield Candidate(text, "relation")
@@ -168,9 +169,10 @@ def _long(target: Seen, others: list[Seen], side: int) -> Iterator[Candidate]:
     """Yield phrases of the fullest name and one or two clauses."""
     head = heads(target)[-1]
     article = "the" if _kin(head, target, others)[1:] else "an" if head.words[0] in "aeiou" else "a"
+    anchors = list(_anchors(target, others))
     clauses = [
         *((f"that is {RELATED[where]} the {words}", related(where, anchor))
-          for where in SIDES for anchor, words in _anchors(target, others)),
+          for where in SIDES for anchor, words in anchors),
         *((f"which lies on the {name}", lying_on(name)) for name in sorted(target.grounds)),
         *((f"{PLACED[where]} of the picture", placed(where, side)) for where in SIDES),
     ]  # fmt: skip

@@ -30,10 +30,10 @@ from workbench.files import sha256_tree, write_json
 
 # SHA-256 over names and bytes of all files of the smoke worlds; see test_writer.
 HASHES = {
-    "refcoco": "5af4e2725eba74b654040b65273b1fe1fbbe213bbfc121d98571dd905a38607b",
-    "refcoco_plus": "ef5f755985547bfb633edbe8a46408c8098c38085acbf022e71fae7c05806ea5",
-    "refcocog": "969883a954dbc67198341f67ec2abcd65edc494c7b1a0dc967e074940eed7415",
-    "reasonseg": "9b54a954e96d0cdbe22c535ef2653c3d692a66ff996559d94ae1dc49e6482282",
+    "refcoco": "e7242282f33e4275aa13d38171ca5ce59756e6966cdedafab1f7f5fa9382cdde",
+    "refcoco_plus": "72a87663d3096c2bbf4a06745f07e31341bdfff7b2caa0e3296dd72d45b8c8f0",
+    "refcocog": "9db3c165bc941a4fdfe8fb5b980136c7e5fb9d504d14096577b32f8fbabbf6ac",
+    "reasonseg": "9e27d9939bb3c0ac7359cc98ec63b4d49702a178f9b15b42cfe84f3cc255dc07",
     "ytvis2019": "f4dde88dcdd57c83ecd91528c7e4ff77ff946e4532cc7d62e94cd3316d7edff1",
     "uvo": "471c1e99553d6e1c30f7019d37616d3c7ae32413d975af4a7ae6ba79be7e4d5e",
     "vipseg": "dee6c4d1a272cd4966488736c75d675f697d73f97c373bd1f240961f26c005a8",
