@@ -13,8 +13,7 @@ from typing import Any
 from workbench.datasets.schema import Category
 from workbench.errors import BadInput
 
-# Polygons and masks of much larger pictures would not fit into memory.
-MOST_SIDE = 100_000
+MOST_SIDE = (1 << 31) - 1  # what pycocotools can count
 UNIQUE = "ids must be unique within a file"
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from pycocotools import mask as coco_mask
 
 from tests.workbench.datasets.conftest import ROOT
 from tests.workbench.datasets.worlds.expression_reader import SIDES, look, meant
 from workbench.datasets import load_entities
+from workbench.datasets.catalogue import CATALOGUE
 from workbench.datasets.check import inspect_dataset
 from workbench.datasets.load import load_referring, load_videos
 from workbench.datasets.manifest import build_manifest
@@ -27,6 +29,7 @@ from workbench.datasets.worlds.grounding_scene import GROUNDS, SHAPES, make_grou
 from workbench.datasets.worlds.referring_spec import parse_referring_spec, parse_video_spec
 from workbench.errors import BadInput
 from workbench.files import sha256_tree, write_json
+from workbench.stages.prep import describe
 
 # SHA-256 over names and bytes of all files of the smoke worlds; see test_writer.
 HASHES = {
@@ -118,6 +121,22 @@ def test_files_lie_where_the_real_data_sets_have_them(
 ) -> None:
     write_json(tmp_path / "m.json", build_manifest(worlds / name, form, splits))
     assert all(report.findings == () for report in inspect_dataset(tmp_path / "m.json"))
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_the_paper_scale_describes_these_layouts(name: str, worlds: Path, tmp_path: Path) -> None:
+    described = yaml.safe_load((ROOT / "configs/paper/worlds.yaml").read_text())[name]
+    spec = {**described, "root": str(worlds / name)}
+    content = describe(name, spec, Path("."), tmp_path / "manifest.json", name, whole=False)
+    write_json(tmp_path / "manifest.json", content)
+    source = CATALOGUE[name]
+    reports = inspect_dataset(tmp_path / "manifest.json", source)
+    assert {report.split for report in reports} <= set(source.splits)
+    for report in reports:
+        assert report.unusable == 0
+        # These worlds are small: all that is found is that, one line a published size.
+        assert len(report.findings) == len(source.splits[report.split])
+        assert all("instead of" in finding.problem for finding in report.findings)
 
 
 @pytest.mark.parametrize("name", REFERRING)
