@@ -75,6 +75,8 @@ def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) 
     """Describe one split, at the given paths or else at the usual ones."""
     reader = reader_of(format, paths, "prep", f"splits.{split}")
     given = {key: _first_there(root, value) for key, value in paths.items()}
+    if isinstance(paths.get("images"), list) and "masks" in reader.needs:
+        given["images"] = _fitting_folder(root, reader, given, paths["images"])
     entry = given if set(given) - {"format"} else {**reader.place(root, split), **given}
     for key in reader.needs:
         if not isinstance(entry.get(key), str):
@@ -92,6 +94,24 @@ def _first_there(root: Path, value: Any) -> Any:
         return value
     there = [path for path in value if isinstance(path, str) and (root / path).exists()]
     return (there or value)[0]
+
+
+def _fitting_folder(
+    root: Path, reader: type[Reader], entry: Mapping[str, Any], choices: list[Any]
+) -> Any:
+    """Return the first folder whose first picture is of its map's size, else the first there.
+
+    EntitySeg's released maps are of the size of ``images_lr``, its reference code reads ``images``.
+    """
+    there = [path for path in choices if isinstance(path, str) and (root / path).is_dir()]
+    for path in there if len(there) > 1 else ():
+        files = SplitFiles(root, {**entry, "images": path}, root, "described")
+        try:
+            if not list(reader(files).faults(0)):
+                return path
+        except (BadInput, MissingInput):
+            continue
+    return (there or choices)[0]
 
 
 def reader_of(format: str, entry: Mapping[str, Any], where: str | Path, field: str) -> type[Reader]:

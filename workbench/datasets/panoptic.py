@@ -145,6 +145,10 @@ class PanopticReader(EntityReader):
             return
         yield from self._mismatches(index, labels, segments)
 
+    def units(self) -> dict[str, int]:
+        segments = sum(len(item["segments_info"]) for item in self._annotations)
+        return {**super().units(), "entities": segments}
+
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
         image = self._images[index]
         return self._picture(index), (image["height"], image["width"]), f"images[{index}]"

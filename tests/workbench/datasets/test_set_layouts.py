@@ -17,6 +17,7 @@ from tests.workbench.datasets.set_layouts import LAYOUTS, OBJECT, gray, write_la
 from workbench.datasets import EntityImage, load_entities
 from workbench.datasets.check import check_dataset, inspect_dataset
 from workbench.datasets.manifest import build_manifest
+from workbench.datasets.rle import paint_labels
 from workbench.datasets.sginw import SETS
 from workbench.errors import BadInput, EsgError, MissingInput
 
@@ -138,6 +139,15 @@ def test_semantic_classes_are_entities(name: str, classes: tuple[int, ...], tmp_
     names = {c.category_id: c.name for c in data.categories}
     assert names[classes[0]] == ("name 1" if name == "semantic stems" else "0")
     assert data.contiguous()[classes[1]] == 7
+
+
+def test_a_semantic_map_is_painted_again_from_its_record(tmp_path: Path) -> None:
+    image = load_entities(write_layout("semantic stems", tmp_path), "val")[0]
+    stored = np.asarray(Image.open(tmp_path / MAPS["semantic stems"]))
+    again = paint_labels(image.masks, image.category_ids, (4, 6), background=0)
+    assert np.array_equal(again, stored)
+    with pytest.raises(ValueError, match=r"\[4, 6\]"):
+        paint_labels(image.masks, image.category_ids, (6, 4), background=0)
 
 
 def test_void_of_a_semantic_map_is_no_entity(tmp_path: Path) -> None:
@@ -287,6 +297,20 @@ def test_the_first_of_several_paths_that_is_there_is_taken(tmp_path: Path) -> No
     entry["images"] = ["images_lr", "images/validation"]
     described = build_manifest(tmp_path, "semantic_maps", {"val": entry})
     assert described["splits"]["val"]["images"] == "images/validation"
+
+
+@pytest.mark.parametrize("name", ["semantic list", "entityseg panoptic"])
+@pytest.mark.parametrize("first", ["images", "images_lr"])
+def test_pictures_of_the_maps_size_are_chosen(name: str, first: str, tmp_path: Path) -> None:
+    manifest = write_layout(name, tmp_path)
+    (tmp_path / "images").mkdir()
+    for path in (tmp_path / "images_lr").iterdir():
+        Image.open(path).resize((12, 8)).save(tmp_path / "images" / path.name)
+    content = json.loads(manifest.read_text())
+    entry = content["splits"]["val"]
+    entry["images"] = [first, "images" if first == "images_lr" else "images_lr", "elsewhere"]
+    described = build_manifest(tmp_path, content["format"], {"val": entry})
+    assert described["splits"]["val"]["images"] == "images_lr"
 
 
 def test_splits_of_one_set_may_be_of_several_forms(tmp_path: Path) -> None:
