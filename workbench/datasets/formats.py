@@ -12,7 +12,8 @@ from workbench.datasets.reader import Reader
 from workbench.datasets.reasonseg import ReasonsegReader
 from workbench.datasets.refcoco import RefcocoReader
 from workbench.datasets.sginw import SginwReader
-from workbench.datasets.vipseg import Vipseg720Reader, VipsegReader
+from workbench.datasets.vipseg import VipsegReader
+from workbench.datasets.vipseg_720p import Vipseg720Reader
 from workbench.datasets.ytvis import UvoReader, YtvisReader
 
 FORMATS: dict[str, type[Reader]] = {
