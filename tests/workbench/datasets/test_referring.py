@@ -113,7 +113,7 @@ class TestRefcoco:
             (put("0.ann_id", [21]), "refs[0].ann_id"),
             (put("0.image_id", 6), "refs[0].image_id"),
             (put("0.category_id", 4), "refs[0].category_id"),
-            (put("0.split", "trian"), "refs[0].split"),
+            (put("0.split", "training"), "refs[0].split"),
             (put("0.split", None), "refs[0].split"),
             (put("0.sentences", []), "refs[0].sentences"),
             (put("0.sentences", 4), "refs[0].sentences"),
