@@ -18,7 +18,7 @@ from projects.gella.picture_cache import Arrays, cached_arrays, entity_labels
 from projects.gella.samples import GroundingSample, colored
 from projects.gella.tokens import PromptTokenizer, Tokens
 from workbench.datasets import EntityImage
-from workbench.datasets.manifest import read_json
+from workbench.datasets.json_files import read_json
 from workbench.datasets.narratives import Narrative, NarrativeDataset, load_narratives
 from workbench.engine.draws import DrawDataset
 from workbench.errors import BadInput
