@@ -21,7 +21,7 @@ RLE = dict[str, Any]
 THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 
 
-class PlainIoU(COCOeval):  # type: ignore[misc]
+class PlainIoU(COCOeval):
     """COCO evaluation in which ignored ground truth is matched by its plain IoU.
 
     COCO itself divides the overlap with a crowd by the detection's area. Detections keep the

@@ -192,28 +192,33 @@ def _join(parts: Sequence[Mapping[int, Segment]]) -> dict[int, Segment]:
 
 def _match(tubes: Frame, tallies: defaultdict[int, _Tally]) -> None:
     truth, found, shared = tubes.truth, tubes.found, tubes.shared
-    matched_truth, matched_found = set(), set()
+    matched: set[tuple[int, int]] = set()
     for (annotated, predicted), pixels in shared.items():
-        if annotated not in truth or predicted not in found or truth[annotated].crowd:
+        left, right = truth.get(annotated), found.get(predicted)
+        if left is None or right is None or left.crowd or left.category != right.category:
             continue
-        if truth[annotated].category != found[predicted].category:
-            continue
-        areas = truth[annotated].area + found[predicted].area
-        iou = pixels / (areas - pixels - shared.get((VOID, predicted), 0))
+        on_void = shared.get((VOID, predicted), 0)
+        iou = pixels / (left.area + right.area - pixels - on_void)
         if iou > 0.5:
-            tally = tallies[truth[annotated].category]
+            tally = tallies[left.category]
             tally.right, tally.iou = tally.right + 1, tally.iou + iou
-            matched_truth.add(annotated)
-            matched_found.add(predicted)
+            matched.add((annotated, predicted))
+    _count_unmatched(tubes, matched, tallies)
+
+
+def _count_unmatched(
+    tubes: Frame, matched: set[tuple[int, int]], tallies: defaultdict[int, _Tally]
+) -> None:
+    matched_truth, matched_found = ({pair[side] for pair in matched} for side in (0, 1))
     crowds = {}
-    for number, segment in truth.items():
+    for number, segment in tubes.truth.items():
         if segment.crowd:
             crowds[segment.category] = number
         elif number not in matched_truth:
             tallies[segment.category].missed += 1
-    for number, segment in found.items():
-        ignored = shared.get((VOID, number), 0)
+    for number, segment in tubes.found.items():
+        ignored = tubes.shared.get((VOID, number), 0)
         if segment.category in crowds:
-            ignored += shared.get((crowds[segment.category], number), 0)
+            ignored += tubes.shared.get((crowds[segment.category], number), 0)
         if number not in matched_found and ignored / segment.area <= 0.5:
             tallies[segment.category].wrong += 1

@@ -18,7 +18,7 @@ ISTHING = {10: True, 20: False, 30: True}
 
 
 def truth_segments():
-    areas = {number: int((TRUTH == number).sum()) for number in (1, 2, 3, 4)}
+    areas = {number: int((number == TRUTH).sum()) for number in (1, 2, 3, 4)}
     categories = {1: 10, 2: 20, 3: 10, 4: 10}
     return {n: Segment(categories[n], n == 4, area) for n, area in areas.items()}
 
@@ -85,33 +85,30 @@ def slow_window(frames, table):
     for _, segments, _, categories in frames:
         truth = segments | truth
         found = categories | found
-    matched_truth, matched_found = set(), set()
-    for g, segment in truth.items():
-        for p, category in found.items():
-            inside, predicted = truth_maps == g, found_maps == p
-            area = sum(s[g].area for _, s, _, _ in frames if g in s)
-            shared = (inside & predicted).sum()
-            if segment.crowd or segment.category != category or not shared:
-                continue
-            on_void = (predicted & (truth_maps == 0)).sum()
-            iou = shared / (area + predicted.sum() - shared - on_void)
-            if iou > 0.5:
-                matched_truth.add(g)
-                matched_found.add(p)
-                table.append((category, "right", iou))
-    for g, segment in truth.items():
-        if g not in matched_truth and not segment.crowd:
-            table.append((segment.category, "missed", 0))
-    for p, category in found.items():
+    pairs = [(g, p) for g in truth for p in found if not truth[g].crowd]
+    pairs = [(g, p) for g, p in pairs if truth[g].category == found[p]]
+    matches = {}
+    for g, p in pairs:
+        inside, predicted = truth_maps == g, found_maps == p
+        area = sum(s[g].area for _, s, _, _ in frames if g in s)
+        on_void = (predicted & (truth_maps == 0)).sum()
+        shared = (inside & predicted).sum()
+        iou = shared / max(area + predicted.sum() - shared - on_void, 1)
+        if iou > 0.5:
+            matches[g, p] = iou
+    table += [(found[p], "right", iou) for (_, p), iou in matches.items()]
+    missed = truth.keys() - {g for g, _ in matches}
+    table += [(truth[g].category, "missed", 0) for g in missed if not truth[g].crowd]
+    order = [g for _, segments, _, _ in frames for g in segments]
+    for p in found.keys() - {p for _, p in matches}:
         predicted = found_maps == p
         ignored = (predicted & (truth_maps == 0)).sum()
-        crowds = [g for g, s in truth.items() if s.crowd and s.category == category]
-        order = [g for _, s, _, _ in frames for g in s]
+        crowds = [g for g, s in truth.items() if s.crowd and s.category == found[p]]
         if crowds:
             last = max(crowds, key=order.index)
             ignored += (predicted & (truth_maps == last)).sum()
-        if p not in matched_found and ignored / predicted.sum() <= 0.5:
-            table.append((category, "wrong", 0))
+        if ignored / predicted.sum() <= 0.5:
+            table.append((found[p], "wrong", 0))
 
 
 def slow_quality(videos, k, only=None):
