@@ -1,7 +1,7 @@
 """Stock COCO matching of masks, with what the protocols built on it change.
 
 Used where COCO's evaluation runs on something else than scored detections of images: annotators'
-masks (Table II) and tubes, which are masks of all frames side by side (Table V).
+masks (Table II) and tubes (Table V).
 """
 
 from __future__ import annotations
@@ -13,30 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-
-RLE = dict[str, Any]
-THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
-
-
-class PlainIoU(COCOeval):
-    """COCO evaluation in which ignored ground truth is matched by its plain IoU.
-
-    COCO itself divides the overlap with a crowd by the detection's area. Detections keep the
-    ``area`` they were given.
-    """
-
-    def computeIoU(self, imgId: int, catId: int) -> Any:  # noqa: N802, N803
-        """Return (detections by descending score, ground truth) IoUs of an image."""
-        truth, found = self._gts[imgId, catId], self._dts[imgId, catId]
-        if not truth and not found:
-            return []
-        order = np.argsort([-one["score"] for one in found], kind="mergesort")
-        best = [found[at]["segmentation"] for at in order[: self.params.maxDets[-1]]]
-        masks = [one["segmentation"] for one in truth]
-        return mask_utils.iou(best, masks, [0] * len(masks))
 
 
 def match(
@@ -56,7 +34,7 @@ def match(
         num_images: Detections of equal score are ranked in the order of the images.
         max_detections: Ascending; an image's best by score count.
         area_ranges: Smallest and largest area of each range.
-        evaluation: ``COCOeval`` or ``PlainIoU``.
+        evaluation: ``COCOeval``, or a subclass with another IoU.
 
     Returns:
         ``precision`` (threshold, recall point, category, area range, number of detections) and

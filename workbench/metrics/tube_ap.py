@@ -3,11 +3,11 @@
 Source: youtubevos/cocoapi ``PythonAPI/pycocotools/ytvoseval.py`` (in MMDetection as
 ``mmdet/evaluation/functional/ytviseval.py``): COCO AP in which the IoU of two tubes is the sum of
 their overlaps over the frames divided by the sum of their unions; where one of them has no mask,
-the other's area joins the union. With its frames side by side a tube is one mask and that IoU a
-mask IoU, so that pycocotools does the rest. What differs from COCO: small, medium and large are
-below 128², 256² px and above, by the mean area over the frames in which the tube is seen; a crowd
-is matched by plain IoU. As in COCO, a tube whose annotation id is 0 can never be found, no
-prediction at all is told from 0 (NaN), and at most 100 tubes a video count.
+the other's area joins the union. pycocotools does the rest. What differs from COCO: small, medium
+and large are below 128², 256² px and above, by the mean area over the frames in which the tube is
+seen; a crowd is matched by plain IoU, not by the share of the detection. As in COCO, a tube whose
+annotation id is 0 can never be found, no prediction at all is told from 0 (NaN), and at most 100
+tubes a video count.
 
 Table V's UVO column is *assumed* to be the same with all categories as one.
 """
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as mask_utils
+from pycocotools.cocoeval import COCOeval
 
-from workbench.metrics.coco_matching import PlainIoU, defined_mean, match
-from workbench.metrics.rle import run_lengths
+from workbench.metrics.coco_matching import defined_mean, match
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100")
 MAX_DETECTIONS = (1, 10, 100)
@@ -57,45 +57,73 @@ def tube_iou(found: Sequence[RLE | None], truth: Sequence[RLE | None]) -> float:
     """Return the spatio-temporal IoU of two tubes of the same frames; 0 where both are empty.
 
     Raises:
-        ValueError: Different numbers of frames.
+        ValueError: Different numbers of frames, or masks of different sizes.
     """
-    if len(found) != len(truth):
-        raise ValueError(f"tubes of {len(found)} and {len(truth)} frames")
-    sizes = {tuple(mask["size"]) for mask in (*found, *truth) if mask}
-    if not sizes:
-        return 0.0
-    if len(sizes) > 1:
-        raise ValueError(f"masks of different sizes: {sorted(sizes)}")
-    size = sizes.pop()
-    pair = [side_by_side(found, size)], [side_by_side(truth, size)]
-    return float(np.asarray(mask_utils.iou(*pair, [0]))[0, 0])
+    return float(tube_ious([found], [truth])[0, 0])
 
 
-def side_by_side(masks: Sequence[RLE | None], size: tuple[int, int]) -> dict[str, Any]:
-    """Return the masks of a tube as one RLE whose frames follow each other from left to right.
+def tube_ious(
+    found: Sequence[Sequence[RLE | None]], truth: Sequence[Sequence[RLE | None]]
+) -> NDArray[np.float64]:
+    """Return the (D, G) spatio-temporal IoUs of the tubes of one video.
 
     Args:
-        masks: One a frame, of ``size``; None for a frame without a mask.
-        size: (height, width) of a frame in pixels.
+        found: D tubes, each a mask (compressed RLE, or None) a frame.
+        truth: G tubes of the same frames.
+
+    Raises:
+        ValueError: Different numbers of frames, or masks of different sizes.
     """
-    height, width = size
-    runs: list[int] = [0]
-    for mask in masks:
-        lengths = [height * width] if mask is None else run_lengths(mask["counts"]).tolist()
-        # An odd number of runs ends with background, as every frame begins.
-        if len(runs) % 2 == 0:
-            runs.append(0)
-        runs[-1] += lengths[0]
-        runs += lengths[1:]
-    tall = [height, width * len(masks)]
-    encoded: dict[str, Any] = mask_utils.frPyObjects({"size": tall, "counts": runs}, *tall)
-    return encoded
+    lengths = {len(tube) for tube in (*found, *truth)}
+    sizes = {tuple(mask["size"]) for tube in (*found, *truth) for mask in tube if mask}
+    if len(lengths) > 1 or len(sizes) > 1:
+        raise ValueError(f"tubes of {sorted(lengths)} frames with masks of {sorted(sizes)}")
+    shared = np.zeros((len(found), len(truth)))
+    for frame in range(max(lengths, default=0)):
+        rows = [at for at, tube in enumerate(found) if tube[frame]]
+        columns = [at for at, tube in enumerate(truth) if tube[frame]]
+        if rows and columns:
+            masks = [found[at][frame] for at in rows], [truth[at][frame] for at in columns]
+            shared[np.ix_(rows, columns)] += _shared_pixels(*masks)
+    total = _total_areas(found)[:, None] + _total_areas(truth)[None]
+    return np.divide(shared, total - shared, out=np.zeros_like(shared), where=shared > 0)
+
+
+def _shared_pixels(left: list[Any], right: list[Any]) -> NDArray[np.float64]:
+    """Return the pixels that masks have in common; pycocotools gives IoUs only."""
+    ious = np.asarray(mask_utils.iou(left, right, [0] * len(right)), dtype=np.float64)
+    areas = mask_utils.area(left)[:, None].astype(np.float64) + mask_utils.area(right)[None]
+    # Whole numbers below 2**32, far from where doubles lose them.
+    return np.rint(ious * areas / (1 + ious))
+
+
+def _total_areas(tubes: Sequence[Sequence[RLE | None]]) -> NDArray[np.float64]:
+    return np.array([float(_areas(tube).sum()) for tube in tubes])
+
+
+def _areas(tube: Sequence[RLE | None]) -> NDArray[np.integer[Any]]:
+    """Return the areas in pixels of the frames that have a mask."""
+    masks = [mask for mask in tube if mask]
+    return np.asarray(mask_utils.area(masks)) if masks else np.zeros(0, dtype=np.int64)
+
+
+class _TubeEvaluation(COCOeval):
+    """COCO evaluation whose images are videos; a ``segmentation`` holds its tube's frames."""
+
+    def computeIoU(self, imgId: int, catId: int) -> Any:  # noqa: N802, N803
+        """Return the IoUs of a video's tubes of one category, best score first."""
+        truth, found = self._gts[imgId, catId], self._dts[imgId, catId]
+        if not truth and not found:
+            return []
+        order = np.argsort([-one["score"] for one in found], kind="mergesort")
+        best = [found[at]["segmentation"]["frames"] for at in order[: self.params.maxDets[-1]]]
+        return tube_ious(best, [one["segmentation"]["frames"] for one in truth])
 
 
 def tube_ap(
     truth: Sequence[Tube],
     found: Sequence[Tube],
-    sizes: Sequence[tuple[int, int]],
+    num_videos: int,
     class_agnostic: bool = False,
 ) -> dict[str, float]:
     """Score tubes of a data set.
@@ -103,7 +131,7 @@ def tube_ap(
     Args:
         truth: Annotated tubes. Categories without one are not scored.
         found: Predicted tubes.
-        sizes: (height, width) in pixels of each video, by position.
+        num_videos: Videos of the data set, also those without a tube.
         class_agnostic: Whether all categories count as one.
 
     Returns:
@@ -113,25 +141,26 @@ def tube_ap(
     if not any(not tube.crowd for tube in truth) or not found:
         return dict.fromkeys(METRICS, float("nan"))
     matched = match(
-        [_record(tube, sizes, class_agnostic) for tube in truth],
-        [_record(tube, sizes, class_agnostic) for tube in found],
-        num_images=len(sizes),
+        [_record(tube, class_agnostic) for tube in truth],
+        [_record(tube, class_agnostic) for tube in found],
+        num_images=num_videos,
         max_detections=MAX_DETECTIONS,
         area_ranges=AREA_RANGES,
-        evaluation=PlainIoU,
+        evaluation=_TubeEvaluation,
     )
     return _read_out(matched["precision"], matched["recall"])
 
 
-def _record(tube: Tube, sizes: Sequence[tuple[int, int]], class_agnostic: bool) -> dict[str, Any]:
-    areas = [float(mask_utils.area(mask)) for mask in tube.masks if mask]
-    seen = [area for area in areas if area]
+def _record(tube: Tube, class_agnostic: bool) -> dict[str, Any]:
+    areas = _areas(tube.masks)
+    seen = areas[areas > 0]
     return {
         "id": tube.number,
         "image_id": tube.video + 1,
         "category_id": 1 if class_agnostic else tube.category,
-        "segmentation": side_by_side(tube.masks, sizes[tube.video]),
-        "area": float(np.mean(seen)) if seen else 0.0,
+        # pycocotools passes on what has counts as it is.
+        "segmentation": {"counts": "", "frames": tube.masks},
+        "area": float(seen.mean()) if seen.size else 0.0,
         "iscrowd": int(tube.crowd),
         "score": tube.score,
     }

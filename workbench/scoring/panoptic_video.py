@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from workbench.datasets.manifest import read_json
 from workbench.datasets.panoptic import segment_ids
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
@@ -23,6 +22,7 @@ from workbench.metrics.video_panoptic import (
 )
 from workbench.scoring.files import SEE, Left, check_fields, inside, locate, with_progress
 from workbench.scoring.kinds import FileScore
+from workbench.scoring.records import read_json
 
 _TRUTH_MAPS = "panomasksRGB"
 _PREDICTED_MAPS, _PREDICTED_JSON = "pan_pred", "pred.json"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.datasets.manifest import read_json
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics import tube_ap
 from workbench.metrics.rle import rle_problem
 from workbench.metrics.tube_ap import Tube
 from workbench.scoring.files import SEE, Left, check_fields, locate
 from workbench.scoring.kinds import FileScore
+from workbench.scoring.records import read_json
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,16 @@ class Tubes:
             raise BadInput(source, "--dataset", "no annotation file", "give the YTVIS JSON")
         videos = read_videos(path, self._agnostic)
         found = read_tubes(predictions, videos, self._agnostic)
-        sizes = [video.size for video in videos.by_id.values()]
-        scores = tube_ap.tube_ap(videos.tubes, found, sizes, self._agnostic)
+        total = len(videos.by_id)
+        scores = tube_ap.tube_ap(videos.tubes, found, total, self._agnostic)
         to_find = [tube for tube in videos.tubes if not tube.crowd]
-        left = Left({"num_videos": len(sizes), "num_tubes": len(to_find)})
+        left = Left({"num_videos": total, "num_tubes": len(to_find)})
         left.counts["num_predictions"] = len(found)
-        missing = len(sizes) - len({tube.video for tube in found})
+        missing = total - len({tube.video for tube in found})
         left.count(
             "videos_without_prediction",
             missing,
-            f"{{}} of {len(sizes)} videos have no predicted tube; theirs count as missed.",
+            f"{{}} of {total} videos have no predicted tube; theirs count as missed.",
         )
         zeros = sum(tube.number == 0 for tube in to_find)
         left.count("tubes_with_id_zero", zeros, "{} tube has annotation id 0 and is never found.")

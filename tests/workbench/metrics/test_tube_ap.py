@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from workbench.metrics.tube_ap import METRICS, Tube, side_by_side, tube_ap, tube_iou
+from workbench.metrics.tube_ap import METRICS, Tube, tube_ap, tube_iou
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 EDGES = ((0, 1e10), (0, 128**2), (128**2, 256**2), (256**2, 1e10))
@@ -28,20 +28,12 @@ def test_worked_example():
     assert tube_iou([first(4), None], [first(8), first(4)]) == pytest.approx(1 / 3)
 
 
-def test_frames_side_by_side():
-    masks = [first(3), None, first(8), first(0)]
-    decoded = mask_utils.decode(side_by_side(masks, (2, 4)))
-    empty = np.zeros((2, 4), np.uint8)
-    frames = [empty if mask is None else mask_utils.decode(mask) for mask in masks]
-    assert (decoded == np.hstack(frames)).all()
-
-
 def test_iou_of_nothing_and_of_other_frames():
     assert tube_iou([None], [None]) == 0.0
     assert tube_iou([first(0)], [None]) == 0.0
     with pytest.raises(ValueError, match="frames"):
         tube_iou([None], [None, None])
-    with pytest.raises(ValueError, match="sizes"):
+    with pytest.raises(ValueError, match="masks of"):
         tube_iou([first(3)], [first(3, (4, 2))])
 
 
@@ -90,7 +82,9 @@ class World:
         ]  # fmt: skip
 
     def score(self):
-        return tube_ap(self.tubes(self.truth), self.tubes(self.found), self.sizes, self.agnostic)
+        return tube_ap(
+            self.tubes(self.truth), self.tubes(self.found), self.num_videos, self.agnostic
+        )
 
 
 def slow_iou(one, other):
@@ -199,14 +193,14 @@ def perfect(category=1, number=1, **change):
 
 def test_perfect_wrong_class_and_id_zero():
     found = [perfect(2, score=0.5)]
-    assert tube_ap([perfect()], found, [(2, 4)])["AP"] == 0.0
-    assert tube_ap([perfect()], found, [(2, 4)], class_agnostic=True)["AP"] == pytest.approx(1.0)
-    assert tube_ap([perfect(number=0)], [perfect(score=1.0)], [(2, 4)])["AP50"] == 0.0
+    assert tube_ap([perfect()], found, 1)["AP"] == 0.0
+    assert tube_ap([perfect()], found, 1, class_agnostic=True)["AP"] == pytest.approx(1.0)
+    assert tube_ap([perfect(number=0)], [perfect(score=1.0)], 1)["AP50"] == 0.0
 
 
 @pytest.mark.parametrize(("truth", "found"), [([], [perfect()]), ([perfect()], [])])
 def test_nothing_to_find_or_found_is_undefined(truth, found):
-    scores = tube_ap(truth, found, [(2, 4)])
+    scores = tube_ap(truth, found, 1)
     assert tuple(scores) == METRICS
     assert np.isnan(list(scores.values())).all()
 
