@@ -57,6 +57,10 @@ class Curves:
         """Return AR at all IoU thresholds or at one; NaN where undefined."""
         return _defined_mean(self._at(self.recall, threshold)[..., 0])
 
+    def of_category(self, category: int) -> float:
+        """Return the AP of the category at a place; NaN where undefined."""
+        return _defined_mean(self.precision[:, :, category, 0])
+
     @staticmethod
     def _at(values: Floats, threshold: int | None) -> Floats:
         return values if threshold is None else values[threshold]
@@ -95,7 +99,7 @@ class AveragePrecision:
             self._add(0, ordinal, truth, found)
             return
         truths, detections = _by_category(truth), _by_category(found)
-        for category in sorted(truths.keys() | detections.keys()):
+        for category in truths.keys() | detections.keys():
             self._add(category, ordinal, truths.get(category, []), detections.get(category, []))
 
     def _add(
@@ -121,7 +125,7 @@ class AveragePrecision:
 
     def curves(self) -> Curves:
         """Return the curves of all categories, in the order they were given."""
-        categories = self._categories or (0,)
+        categories = (0,) if self._categories is None else self._categories
         precision = np.full(
             (_THRESHOLDS, len(RECALL_POINTS), len(categories), _AREAS), -1, dtype=np.float64
         )

@@ -51,9 +51,11 @@ class Truth(ABC):
 
     Attributes:
         categories: Names by category id.
+        source: What the annotations came from, for errors.
     """
 
     categories: dict[int, str]
+    source: str | Path
     _num_entities: int | None = None
 
     @abstractmethod
@@ -99,7 +101,7 @@ class CocoTruth(Truth):
 
     def __init__(self, content: Mapping[str, Any], source: str | Path = "ground truth") -> None:
         check_structure(content, source)
-        self._source, self._sizes = source, image_sizes(content)
+        self.source, self._sizes = source, image_sizes(content)
         self._annotations: dict[ImageId, list[tuple[str, Any]]] = defaultdict(list)
         for index, annotation in enumerate(content["annotations"]):
             place = f"annotations[{index}]"
@@ -112,7 +114,7 @@ class CocoTruth(Truth):
     def images(self) -> Iterator[ImageTruth]:
         for image_id, size in self._sizes.items():
             annotations = self._annotations.get(image_id, [])
-            yield ImageTruth(image_id, size, _masked(annotations, size, self._source))
+            yield ImageTruth(image_id, size, _masked(annotations, size, self.source))
 
 
 class CocoTruthFile(Truth):
@@ -129,7 +131,7 @@ class CocoTruthFile(Truth):
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise MissingInput(path, "give the annotation file of the split")
-        self._path = path
+        self.source: Path = path
         self._sizes: ImageSizes = {}
         self._ids = array("q")
         categories: list[Any] = []
@@ -154,18 +156,18 @@ class CocoTruthFile(Truth):
     def images(self) -> Iterator[ImageTruth]:
         for image_id, size in self._sizes.items():
             records = self._records.of(image_id)
-            yield ImageTruth(image_id, size, _masked(records, size, self._path))
+            yield ImageTruth(image_id, size, _masked(records, size, self.source))
 
     def _see_image(self, item: Item) -> None:
-        _check_image(item.value, item.position, self._path)
+        _check_image(item.value, item.position, self.source)
         image_id = item.value["id"]
         if image_id in self._sizes:
             place = f"images[{item.position}].id"
-            raise BadInput(self._path, place, f"{image_id!r} a second time", _FIX)
+            raise BadInput(self.source, place, f"{image_id!r} a second time", _FIX)
         self._sizes[image_id] = (item.value["height"], item.value["width"])
 
     def _see_annotation(self, item: Item) -> None:
-        self._ids.append(_annotation_id(item.value, f"annotations[{item.position}]", self._path))
+        self._ids.append(_annotation_id(item.value, f"annotations[{item.position}]", self.source))
 
     def _check_ids(self) -> None:
         ids = np.frombuffer(self._ids, dtype=np.int64)
@@ -174,11 +176,11 @@ class CocoTruthFile(Truth):
         if len(again):
             index = int(again.min())
             place = f"annotations[{index}].id"
-            raise BadInput(self._path, place, f"{ids[index]} a second time", _FIX)
+            raise BadInput(self.source, place, f"{ids[index]} a second time", _FIX)
         for image_id in self._records.image_ids():
             if image_id not in self._sizes:
                 place = f"{self._records.first(image_id)}.image_id"
-                raise BadInput(self._path, place, f"{image_id!r} is not among the images", _FIX)
+                raise BadInput(self.source, place, f"{image_id!r} is not among the images", _FIX)
 
 
 class DatasetTruth(Truth):
@@ -191,7 +193,7 @@ class DatasetTruth(Truth):
     """
 
     def __init__(self, dataset: EntityDataset) -> None:
-        self._dataset = dataset
+        self._dataset, self.source = dataset, f"{dataset.name} {dataset.split}"
         self.categories = {one.category_id: one.name for one in dataset.categories}
 
     def __len__(self) -> int:

@@ -1,9 +1,8 @@
-"""Panoptic quality of files in COCO's panoptic form: a JSON and a folder of PNGs of each side."""
+"""Scores files in COCO's panoptic form: a JSON and a folder of PNGs of each side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,31 @@ from workbench.datasets.panoptic import segment_ids
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import ImageId, Item, RecordsByImage
-from workbench.metrics.panoptic_quality import Labels, PanopticQuality
+from workbench.metrics.panoptic_quality import METRICS, Labels, PanopticQuality
+from workbench.scoring.files import Left, locate, with_progress
+from workbench.scoring.kinds import FileScore
 
 _FIX = "write it in COCO's panoptic form"
 
 
-@dataclass(frozen=True)
-class PanopticScores:
-    """Result of one evaluation.
+class PanopticImages:
+    """A COCO panoptic JSON with its folder of PNGs against another, or against a manifest's.
 
-    Attributes:
-        metrics: Fractions in [0, 1] by ``panoptic_quality.METRICS``; NaN where undefined.
-        counts: Those of ``PanopticQuality``, ``num_categories`` that occur, and
-            ``predictions_left_out``: records of images that are not annotated.
+    The PNGs are in the folder of the JSON's name without suffix, as panopticapi has them.
     """
 
-    metrics: dict[str, float]
-    counts: dict[str, int]
+    metrics: tuple[str, ...] = METRICS
+    units: Mapping[str, str] = {}
+    needs_predictions = True
 
-    def remarks(self) -> list[str]:
-        """Say in sentences what makes the numbers differ from what a reader expects."""
-        said = []
-        if self.counts["predictions_left_out"]:
-            count = self.counts["predictions_left_out"]
-            said.append(f"{count} predictions of images that are not annotated are left out.")
-        if self.counts["unlisted_truth_ids"]:
-            count = self.counts["unlisted_truth_ids"]
-            said.append(f"{count} ids of annotated PNGs are not in their JSON: no segments.")
-        if not self.counts["num_categories"]:
-            said.append("No segment on either side: every metric is undefined.")
-        return said
+    def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
+        """Score every annotated image; each must be predicted, be it as all void."""
+        assert predictions is not None
+        where = locate(source, split)
+        if where.annotations is None:
+            raise BadInput(source, "--dataset", "no annotation file", "give a COCO panoptic JSON")
+        truth = PanopticFile(where.annotations, where.masks)
+        return score_panoptic_files(truth, PanopticFile(predictions))
 
 
 class PanopticFile:
@@ -110,7 +104,7 @@ class PanopticFile:
                 raise BadInput(self.path, f"{places[1][0]}.image_id", problem, _FIX)
 
 
-def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> PanopticScores:
+def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
     """Score panoptic predictions; one picture of each side is in memory at a time.
 
     Raises:
@@ -120,13 +114,25 @@ def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> PanopticSc
     if not truth.isthing:
         raise BadInput(truth.path, "categories", "missing", "give the annotations of the data set")
     quality = PanopticQuality(truth.isthing)
-    for image_id in truth.image_ids():
+    for image_id in with_progress(truth.image_ids(), "images"):
         annotated, predicted = truth.of(image_id), found.of(image_id)
         if predicted is None:
             fix = "predict every annotated image; one without segments has an all-void PNG"
             raise BadInput(found.path, "annotations", f"no prediction for image {image_id!r}", fix)
         assert annotated is not None
         quality.add(*annotated[:2], *predicted[:2], predicted[2], annotated[2])
-    left_out = len(found) - quality.counts["num_images"]
-    counts = {"num_categories": quality.num_categories, "predictions_left_out": left_out}
-    return PanopticScores(quality.metrics(), {**quality.counts, **counts})
+    counts = quality.counts
+    left = Left({**counts, "num_categories": quality.num_categories})
+    left.count(
+        "predictions_left_out",
+        len(found) - counts["num_images"],
+        "{} predictions of images that are not annotated are left out.",
+    )
+    left.count(
+        "unlisted_truth_ids",
+        counts["unlisted_truth_ids"],
+        "{} ids of annotated PNGs are not in their JSON: neither void nor segments.",
+    )
+    if not quality.num_categories:
+        left.remarks.append("No segment on either side: every metric is undefined.")
+    return FileScore(quality.metrics(), left.counts, left.remarks)
