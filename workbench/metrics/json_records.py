@@ -219,5 +219,12 @@ class RecordsByImage:
         """Return the place of an image's first record, for errors."""
         return self._name(self._places[image_id][0])
 
+    def repeated(self) -> str | None:
+        """Return the place of a record whose image has another one before it."""
+        for places in self._places.values():
+            if len(places) > 3:
+                return self._name(places[3])
+        return None
+
     def _name(self, index: int) -> str:
         return f"{self._field or ''}[{index}]"

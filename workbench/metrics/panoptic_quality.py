@@ -96,10 +96,11 @@ class PanopticQuality:
         """Add one picture.
 
         Args:
-            truth: (H, W) segment ids below 2**24, 0 for void.
+            truth: (H, W) segment ids, 0 for void, or (H, W, 3) uint8 colours of a PNG that stand
+                for them.
             truth_segments: ``id``, ``category_id`` and, where given, ``area`` (pixels, else
                 counted) and ``iscrowd`` of each.
-            found: (H, W) segment ids, the same.
+            found: The same, of the same height and width.
             found_segments: ``id`` and ``category_id`` of each.
             where: File of the prediction, for errors.
             truth_where: File of the ground truth, for errors.
@@ -108,8 +109,9 @@ class PanopticQuality:
             BadInput: Label maps of two sizes, an id that only the label map or only the list of a
                 prediction has, an id or a category that is unknown or not a number, an id twice.
         """
-        if truth.shape != found.shape:
-            problem = f"{list(found.shape)} differs from the ground truth's {list(truth.shape)}"
+        if truth.shape[:2] != found.shape[:2]:
+            sizes = list(found.shape[:2]), list(truth.shape[:2])
+            problem = f"{sizes[0]} differs from the ground truth's {sizes[1]}"
             raise BadInput(where, "size", problem, "predict at the size of the annotations")
         pairs = overlaps(truth, found)
         annotated = self._listed(truth_segments, truth_where)
@@ -225,20 +227,44 @@ def overlaps(first: Labels, second: Labels) -> dict[tuple[int, int], int]:
     """Return how many pixels each pair of labels shares, by (first, second) in ascending order.
 
     Args:
-        first: (H, W) labels from 0 to 2**31 - 1.
-        second: The same, of the same size.
+        first: (H, W) labels from 0 to 2**31 - 1, or (H, W, 3) uint8 colours, of which the label is
+            R + 256 G + 65536 B.
+        second: The same, of the same height and width.
     """
-    one, other = first.reshape(-1), second.reshape(-1)
-    if not one.size:
+    sides = [_Flat(first), _Flat(second)]
+    if not sides[0].pixels:
         return {}
-    changes = np.flatnonzero((one[1:] != one[:-1]) | (other[1:] != other[:-1])) + 1
-    starts = np.concatenate(([0], changes))
-    codes = one[starts].astype(np.int64) << 32 | other[starts].astype(np.int64)
-    lengths = np.diff(starts, append=one.size)
+    begins = np.zeros(sides[0].pixels, dtype=bool)
+    begins[0] = True
+    for side in sides:
+        begins[side.changes()] = True
+    starts = np.flatnonzero(begins)
+    codes = sides[0].labels(starts) << 32 | sides[1].labels(starts)
+    lengths = np.diff(starts, append=len(begins))
     found, which = np.unique(codes, return_inverse=True)
     totals = np.bincount(which, weights=lengths).astype(np.int64)
     pairs = zip((found >> 32).tolist(), (found & 0xFFFFFFFF).tolist(), strict=True)
     return dict(zip(pairs, totals.tolist(), strict=True))
+
+
+class _Flat:
+    """A label map in one row; labels are made of colours only where they are asked for."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._depth = 3 if labels.ndim == 3 else 1
+        self._values = np.ascontiguousarray(labels).reshape(-1)
+        self.pixels = len(self._values) // self._depth
+
+    def changes(self) -> NDArray[np.intp]:
+        """Return the pixels that differ from the one before."""
+        depth = self._depth
+        return np.flatnonzero(self._values[depth:] != self._values[:-depth]) // depth + 1
+
+    def labels(self, pixels: NDArray[np.intp]) -> NDArray[np.int64]:
+        if self._depth == 1:
+            return self._values[pixels].astype(np.int64)
+        red, green, blue = (self._values[3 * pixels + at].astype(np.int64) for at in range(3))
+        return red | green << 8 | blue << 16
 
 
 def _areas(pairs: Mapping[tuple[int, int], int], side: int) -> dict[int, int]:

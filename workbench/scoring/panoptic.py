@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from workbench.datasets.images import ImageFolder
-from workbench.datasets.panoptic import segment_ids
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import ImageId, Item, RecordsByImage
@@ -69,7 +68,7 @@ class PanopticFile:
         return list(self._records.image_ids())
 
     def of(self, image_id: ImageId) -> tuple[Labels, list[Mapping[str, Any]], Path] | None:
-        """Return an image's (H, W) ids, its segments and its PNG; None without a record.
+        """Return an image's (H, W, 3) colours, segments and PNG; None without a record.
 
         Raises:
             MissingInput: No PNG.
@@ -83,7 +82,7 @@ class PanopticFile:
             if not isinstance(record.get(key), kind):
                 raise BadInput(self.path, f"{place}.{key}", "missing", _FIX)
         png = self._folder.find(record["file_name"], self.path, f"{place}.file_name")
-        return segment_ids(read_picture(png)), record["segments_info"], png
+        return read_picture(png), record["segments_info"], png
 
     def _see(self, item: Item) -> None:
         if item.field != "categories":
@@ -97,11 +96,9 @@ class PanopticFile:
         self.isthing[number] = bool(isthing)
 
     def _check_single(self) -> None:
-        for image_id in self._records.image_ids():
-            places = self._records.of(image_id)
-            if len(places) > 1:
-                problem = f"image {image_id!r} a second time"
-                raise BadInput(self.path, f"{places[1][0]}.image_id", problem, _FIX)
+        again = self._records.repeated()
+        if again:
+            raise BadInput(self.path, f"{again}.image_id", "an image a second time", _FIX)
 
 
 def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:

@@ -226,4 +226,8 @@ def test_overlaps_counts_pixels():
     for (one, other), shared in pairs.items():
         assert shared == ((first == one) & (second == other)).sum()
     assert sum(pairs.values()) == first.size
+    colours = np.stack([first, second * 50, first * second], axis=-1).astype(np.uint8)
+    labels = first + 256 * second * 50 + 65536 * first * second
+    assert overlaps(colours, second) == overlaps(labels, second)
+    assert overlaps(colours, colours) == overlaps(labels, labels)
     assert overlaps(first[:0], second[:0]) == {}
