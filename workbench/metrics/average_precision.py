@@ -3,7 +3,7 @@
 Letters: T IoU thresholds, R recall points, K categories, A area ranges, N detections.
 
 Source: cocodataset/cocoapi ``COCOeval``; equal to pycocotools at 100 detections an image. The masks
-of one picture are held at a time; of each detection 26 bytes stay, its score among them, which the
+of one picture are held at a time; of each detection 22 bytes stay, its score among them, which the
 exact curve needs.
 """
 
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 _AREAS, _THRESHOLDS = len(AREA_RANGES), len(IOU_THRESHOLDS)
 _FLAGS = 2 * _AREAS * _THRESHOLDS
-_DETECTION = np.dtype([("score", "<f8"), ("image", "<i8"), ("flags", "u1", _FLAGS // 8)])
+_DETECTION = np.dtype([("score", "<f8"), ("image", "<u4"), ("flags", "u1", _FLAGS // 8)])
 
 
 @dataclass(frozen=True)

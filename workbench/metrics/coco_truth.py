@@ -133,7 +133,7 @@ class CocoTruthFile(Truth):
             raise MissingInput(path, "give the annotation file of the split")
         self.source: Path = path
         self._sizes: ImageSizes = {}
-        self._ids = array("q")
+        self._ids = IdRanges()
         categories: list[Any] = []
 
         def seen(item: Item) -> None:
@@ -167,20 +167,39 @@ class CocoTruthFile(Truth):
         self._sizes[image_id] = (item.value["height"], item.value["width"])
 
     def _see_annotation(self, item: Item) -> None:
-        self._ids.append(_annotation_id(item.value, f"annotations[{item.position}]", self.source))
+        self._ids.add(_annotation_id(item.value, f"annotations[{item.position}]", self.source))
 
     def _check_ids(self) -> None:
-        ids = np.frombuffer(self._ids, dtype=np.int64)
-        order = np.argsort(ids, kind="stable")
-        again = order[1:][np.diff(ids[order]) == 0]
-        if len(again):
-            index = int(again.min())
-            place = f"annotations[{index}].id"
-            raise BadInput(self.source, place, f"{ids[index]} a second time", _FIX)
+        again = self._ids.repeated()
+        if again is not None:
+            problem = f"id {again} a second time"
+            raise BadInput(self.source, "annotations", problem, _FIX)
         for image_id in self._records.image_ids():
             if image_id not in self._sizes:
                 place = f"{self._records.first(image_id)}.image_id"
                 raise BadInput(self.source, place, f"{image_id!r} is not among the images", _FIX)
+
+
+class IdRanges:
+    """Ids in the order they are added; those that count up by one take no more memory."""
+
+    def __init__(self) -> None:
+        self._starts, self._ends = array("q"), array("q")
+
+    def add(self, number: int) -> None:
+        """Add an id of 64 bits."""
+        if self._ends and number == self._ends[-1] + 1:
+            self._ends[-1] = number
+        else:
+            self._starts.append(number)
+            self._ends.append(number)
+
+    def repeated(self) -> int | None:
+        """Return an id that was added twice."""
+        starts, ends = (np.frombuffer(side, dtype=np.int64) for side in (self._starts, self._ends))
+        order = np.argsort(starts, kind="stable")
+        overlapping = np.flatnonzero(starts[order][1:] <= ends[order][:-1])
+        return int(starts[order][1:][overlapping[0]]) if len(overlapping) else None
 
 
 class DatasetTruth(Truth):

@@ -1,7 +1,8 @@
-"""Records of large JSON files, image by image, with no more than one record parsed at a time.
+"""Records of large JSON files, image by image: no more than one image's are held parsed.
 
 Files of predictions and annotations list their masks in any order. They are read once to learn
-where each image's records are, and again where an image is wanted: 24 bytes a record are kept.
+where each image's records are, and again where an image is wanted: three numbers are kept for
+records of one image that follow each other.
 """
 
 from __future__ import annotations
@@ -176,6 +177,7 @@ class RecordsByImage:
         self._path, self._field = path, field
         self._places: dict[ImageId, array[int]] = defaultdict(lambda: array("q"))
         self._count = 0
+        self._last: ImageId = 0
         there = False
         for item in iter_items(path, fix):
             there = there or item.field == field
@@ -187,8 +189,7 @@ class RecordsByImage:
             image_id = item.value.get("image_id") if isinstance(item.value, dict) else None
             if isinstance(image_id, bool) or not isinstance(image_id, int | str):
                 raise BadInput(path, f"{self._name(item.position)}.image_id", "missing", fix)
-            self._places[image_id].extend((item.position, item.start, item.length))
-            self._count += 1
+            self._add(image_id, item)
         if not there:
             expected = "a list" if field is None else f"an object with the list {field}"
             raise BadInput(path, field or "top level", f"the file is not {expected}", fix)
@@ -208,23 +209,26 @@ class RecordsByImage:
     def of(self, image_id: ImageId) -> list[tuple[str, dict[str, Any]]]:
         """Return the records of an image in file order, each with its place for errors."""
         places = self._places.get(image_id, ())
-        found = []
+        found: list[tuple[str, dict[str, Any]]] = []
         for at in range(0, len(places), 3):
-            index, start, length = places[at : at + 3]
+            position, start, end = places[at : at + 3]
             self._stream.seek(start)
-            found.append((self._name(index), json.loads(self._stream.read(length))))
+            records = json.loads(b"[" + self._stream.read(end - start) + b"]")
+            found += ((self._name(position + more), one) for more, one in enumerate(records))
         return found
 
     def first(self, image_id: ImageId) -> str:
         """Return the place of an image's first record, for errors."""
         return self._name(self._places[image_id][0])
 
-    def repeated(self) -> str | None:
-        """Return the place of a record whose image has another one before it."""
-        for places in self._places.values():
-            if len(places) > 3:
-                return self._name(places[3])
-        return None
+    def _add(self, image_id: ImageId, item: Item) -> None:
+        """Lengthen the image's last stretch of records, or begin one."""
+        end = item.start + item.length
+        if self._count and image_id == self._last:
+            self._places[image_id][-1] = end
+        else:
+            self._places[image_id].extend((item.position, item.start, end))
+        self._last, self._count = image_id, self._count + 1
 
     def _name(self, index: int) -> str:
         return f"{self._field or ''}[{index}]"

@@ -58,7 +58,6 @@ class PanopticFile:
         self.path, self._folder = path, ImageFolder(folder)
         self.isthing: dict[int, bool] = {}
         self._records = RecordsByImage(path, "annotations", _FIX, self._see)
-        self._check_single()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -77,6 +76,9 @@ class PanopticFile:
         found = self._records.of(image_id)
         if not found:
             return None
+        if len(found) > 1:
+            problem = f"image {image_id!r} a second time"
+            raise BadInput(self.path, f"{found[1][0]}.image_id", problem, _FIX)
         place, record = found[0]
         for key, kind in (("file_name", str), ("segments_info", list)):
             if not isinstance(record.get(key), kind):
@@ -94,11 +96,6 @@ class PanopticFile:
             problem = "id and isthing are missing, not numbers, or given twice"
             raise BadInput(self.path, place, problem, _FIX)
         self.isthing[number] = bool(isthing)
-
-    def _check_single(self) -> None:
-        again = self._records.repeated()
-        if again:
-            raise BadInput(self.path, f"{again}.image_id", "an image a second time", _FIX)
 
 
 def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:

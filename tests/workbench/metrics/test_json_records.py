@@ -107,3 +107,12 @@ def test_not_utf8(tmp_path):
 def test_wrong_form(tmp_path, content, field, message):
     with pytest.raises(BadInput, match=message):
         RecordsByImage(write(tmp_path / "a.json", content), field, "fix")
+
+
+def test_records_in_any_order_of_images(tmp_path):
+    owners = [1, 1, 2, 1, 2, 2, 3, 1]
+    records = [{"image_id": owner, "n": n} for n, owner in enumerate(owners)]
+    found = RecordsByImage(write(tmp_path / "a.json", records, indent=1), None, "fix")
+    for image_id in (2, 3, 1):
+        expected = [(f"[{n}]", records[n]) for n, owner in enumerate(owners) if owner == image_id]
+        assert found.of(image_id) == expected

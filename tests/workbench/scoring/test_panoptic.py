@@ -117,7 +117,7 @@ def test_predictions_of_other_images_are_left_out_and_counted(files):
         ),
         (
             lambda c: c["annotations"].append(c["annotations"][0]),
-            r"annotations\[2\]\.image_id: an image a second time",
+            r"annotations\[2\]\.image_id: image 7 a second time",
         ),
         (lambda c: c["annotations"][0].pop("file_name"), r"annotations\[0\]\.file_name: missing"),
         (
