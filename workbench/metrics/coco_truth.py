@@ -358,7 +358,7 @@ def _masked(
 def _compressed(mask: Any, size: tuple[int, int], place: str, source: str | Path) -> Any:
     """Convert polygons and plain runs; anything else is left to the check of compressed RLE."""
     plain = isinstance(mask, Mapping) and isinstance(mask.get("counts"), list)
-    if plain and list(mask.get("size", ())) != list(size):
+    if plain and mask.get("size") not in (list(size), tuple(size)):
         raise BadInput(source, f"{place}.segmentation", "size differs from the image's", _FIX)
     if plain or isinstance(mask, list):
         return as_rle(mask, size, Path(source), f"{place}.segmentation")

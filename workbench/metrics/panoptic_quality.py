@@ -14,6 +14,7 @@ over the categories that occur, so that PQ is not SQ times RQ.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,10 +154,13 @@ class PanopticQuality:
             if type(number) is not int or number <= VOID or number in listed:
                 problem = f"{number!r} is no positive whole number, or a second time"
                 raise BadInput(where, f"{place}.id", problem, _FIX)
-            if segment.get("category_id") not in self.isthing:
-                problem = f"{segment.get('category_id')!r} is not among the categories"
+            category, area = segment.get("category_id"), segment.get("area", 0)
+            if type(category) is not int or category not in self.isthing:
+                problem = f"{category!r} is not among the categories"
                 fix = "use the category ids of the annotations"
                 raise BadInput(where, f"{place}.category_id", problem, fix)
+            if type(area) not in (int, float) or not 0 <= area < math.inf:
+                raise BadInput(where, f"{place}.area", repr(area), "give pixels, or leave it out")
             listed[number] = segment
         return listed
 

@@ -38,6 +38,10 @@ def test_file_and_dict_give_the_same(tmp_path):
         (lambda t: t["annotations"][1].update(image_id=9), "annotations[1].image_id"),
         (lambda t: t["annotations"][1].pop("image_id"), "annotations[1].image_id"),
         (lambda t: t["annotations"][1].update(segmentation=3), "annotations[1].segmentation"),
+        (
+            lambda t: t["annotations"][1].update(segmentation={"size": 8, "counts": [64]}),
+            "annotations[1].segmentation",
+        ),
         (lambda t: t["annotations"][1].update(area="big"), "annotations[1].area"),
         (lambda t: t.pop("annotations"), "annotations"),
         (lambda t: t["categories"].append({}), "categories[2].id"),
