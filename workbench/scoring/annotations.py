@@ -64,9 +64,7 @@ def _of_coco(path: Path) -> Iterator[Annotated]:
     from workbench.datasets.rle import as_rle
 
     content = load_ground_truth(path)
-    listed = content.get("categories")
-    categories = listed if isinstance(listed, list) else []
-    names = {one.get("id"): one.get("name") for one in categories if isinstance(one, dict)}
+    names = _names(content.get("categories"))
     of_image: defaultdict[int | str, list[int]] = defaultdict(list)
     entities = content["annotations"]
     for at in sorted(range(len(entities)), key=lambda at: entities[at]["id"]):
@@ -83,9 +81,20 @@ def _of_coco(path: Path) -> Iterator[Annotated]:
         )
 
 
-def _name(names: Mapping[Any, Any], category: Any) -> str:
+def _names(categories: Any) -> dict[int, str]:
+    """Return the names that a COCO file gives its categories; it need not give any."""
+    records = categories if isinstance(categories, list) else []
+    listed = [one for one in records if isinstance(one, dict)]
+    return {
+        one["id"]: one["name"]
+        for one in listed
+        if isinstance(one.get("id"), int) and isinstance(one.get("name"), str)
+    }
+
+
+def _name(names: Mapping[int, str], category: Any) -> str:
     """Return what names a class: its name, or its id where the file has no name for it."""
-    return str(names.get(category) or category)
+    return names.get(category, str(category)) if isinstance(category, int) else str(category)
 
 
 class Statistics:
@@ -119,7 +128,8 @@ class Statistics:
             "{} entities enclose nothing (points, lines) and are left out of convexity and "
             "simplicity.",
         )
-        left.remarks.append(f"Split: {split}. The paper does not name the split of Table I.")
+        if len(parts) > 1:
+            left.remarks.append(f"{' and '.join(parts)} are taken together.")
         return FileScore(statistics.metrics(), left.counts, left.remarks)
 
     @staticmethod

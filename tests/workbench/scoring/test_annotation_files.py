@@ -33,7 +33,7 @@ def test_several_splits_are_taken_together(tmp_path):
     data.manifest_content["splits"]["train"] = data.manifest_content["splits"]["val"]
     found = evaluate_predictions(None, str(data.write()), "shape_statistics", "train,val")
     assert (found["num_images"], found["metrics"]["EntityNum_avg"]) == (2, 2)
-    assert "train,val" in found["remarks"][-1]
+    assert found["remarks"][-1] == "train and val are taken together."
 
 
 def test_statistics_of_predictions(tmp_path):
@@ -90,6 +90,24 @@ def test_the_command_prints_units(manifest, capsys):
     assert "ImageRes_avg               4.9 px\n" in printed
     assert "EntityNum_avg              2.0 entities\n" in printed
     assert "Valid_Area                 0.833\n" in printed
+
+
+def test_odd_categories_leave_the_ids_as_names(tmp_path):
+    data = HandMade(tmp_path / "a", "coco_instances")
+    data.content["categories"] = [3, {"id": [1], "name": "x"}, {"id": 1}]
+    data.content["annotations"][0]["category_id"] = [1]
+    data.write()
+    path = tmp_path / "a/a.json"
+    found = evaluate_predictions(path, str(path), "annotator_agreement")
+    assert found["metrics"]["ACC"] == 1.0
+
+
+@pytest.mark.parametrize("content", [{"splits": []}, {"splits": {}, "root": 3}, {"splits": {}}])
+def test_broken_manifests_are_refused(tmp_path, content):
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(BadInput, match=r"manifest\.json"):
+        evaluate_predictions(None, str(path), "shape_statistics")
 
 
 @pytest.mark.parametrize("metric", ["entity_ap", "dichotomous", "vpq"])
