@@ -52,8 +52,9 @@ def add_verbs(verbs: Any) -> None:
         "--metric",
         default="entity_ap",
         metavar="NAME",
-        help="entity_ap, grounding_recall or one number of them; dichotomous, tube_ap, "
-        "tube_entity_ap, vpq, annotator_agreement, shape_statistics",
+        help="entity_ap, grounding_recall or one number of them; instance_ap, sginw_ap, mean_iou, "
+        "panoptic_quality, referring_iou, dichotomous, tube_ap, tube_entity_ap, vpq, "
+        "annotator_agreement, shape_statistics",
     )
     evaluate.add_argument(
         "--threshold", type=probability, default=0.5, metavar="P", help="above it, a plural phrase "

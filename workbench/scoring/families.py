@@ -8,10 +8,19 @@ from workbench.errors import BadInput
 from workbench.scoring.annotations import Agreement, Statistics
 from workbench.scoring.dichotomous import Dichotomous
 from workbench.scoring.files import FileMetric
+from workbench.scoring.instances import Instances, SegmentationInTheWild
+from workbench.scoring.panoptic import PanopticImages
 from workbench.scoring.panoptic_video import PanopticVideos
+from workbench.scoring.referring import Referring
+from workbench.scoring.semantic import SemanticMaps
 from workbench.scoring.videos import Tubes
 
 FILE_METRICS: dict[str, FileMetric] = {
+    "instance_ap": Instances(),
+    "sginw_ap": SegmentationInTheWild(),
+    "mean_iou": SemanticMaps(),
+    "panoptic_quality": PanopticImages(),
+    "referring_iou": Referring(),
     "dichotomous": Dichotomous(),
     "tube_ap": Tubes(class_agnostic=False),
     "tube_entity_ap": Tubes(class_agnostic=True),

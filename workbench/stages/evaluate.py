@@ -18,7 +18,7 @@ from typing import Any
 
 from workbench.errors import BadInput
 from workbench.files import sha256_file, write_json
-from workbench.metrics import entity_ap
+from workbench.metrics.coco_truth import CocoTruthFile
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
@@ -182,7 +182,7 @@ def _named_truth(kind: Kind, dataset: str, split: str) -> Any:
     content = read_json(path, "give a manifest or a COCO annotation file")
     if "splits" in content or kind is not KINDS["entities"]:
         return kind.truth(path, split, "give a manifest")
-    return entity_ap.load_ground_truth(path)
+    return CocoTruthFile(path)
 
 
 def _train_runs(
