@@ -3,7 +3,9 @@
 import copy
 import json
 
+import numpy as np
 import pytest
+from pycocotools import mask as mask_utils
 
 from tests.workbench.datasets.hand_made import HandMade
 from workbench.cli.main import main
@@ -92,14 +94,43 @@ def test_the_command_prints_units(manifest, capsys):
     assert "Valid_Area                 0.833\n" in printed
 
 
-def test_odd_categories_leave_the_ids_as_names(tmp_path):
+def test_a_manifests_entities_are_ranked_by_their_ids(tmp_path):
+    """All scores are equal: the value depends on the order, which must not be the file's."""
     data = HandMade(tmp_path / "a", "coco_instances")
-    data.content["categories"] = [3, {"id": [1], "name": "x"}, {"id": 1}]
-    data.content["annotations"][0]["category_id"] = [1]
+    data.write()
+    other = HandMade(tmp_path / "b", "coco_instances")
+    first, second, _ = other.content["annotations"]
+    # The wrong mask, the first in the file, ranks last: with it first AP would be lower.
+    first.update(id=9, segmentation=rle_of_pixels([0]))
+    other.content["annotations"] = [first, second]
+    manifest = other.write()
+    by_manifest, by_file = (
+        evaluate_predictions(path, str(tmp_path / "a/a.json"), "annotator_agreement")["metrics"]
+        for path in (manifest, tmp_path / "b/a.json")
+    )
+    assert by_manifest["mAP"] == by_file["mAP"] == pytest.approx(51 / 101)
+
+
+def rle_of_pixels(pixels):
+    mask = np.zeros(24, np.uint8)
+    mask[pixels] = 1
+    encoded = mask_utils.encode(np.asfortranarray(mask.reshape(4, 6)))
+    return {"size": [4, 6], "counts": encoded["counts"].decode()}
+
+
+def test_without_names_classes_are_compared_by_id(tmp_path):
+    data = HandMade(tmp_path / "a", "coco_instances")
+    data.content["categories"] = [{"id": 2}]
+    del data.content["annotations"][0]["category_id"]
     data.write()
     path = tmp_path / "a/a.json"
-    found = evaluate_predictions(path, str(path), "annotator_agreement")
-    assert found["metrics"]["ACC"] == 1.0
+    assert evaluate_predictions(path, str(path), "annotator_agreement")["metrics"]["ACC"] == 1.0
+    other = HandMade(tmp_path / "b", "coco_instances")
+    other.content["categories"] = []
+    other.content["annotations"][1]["category_id"] = 3
+    other.write()
+    found = evaluate_predictions(tmp_path / "b/a.json", str(path), "annotator_agreement")
+    assert found["metrics"]["ACC"] == 0.0
 
 
 @pytest.mark.parametrize("content", [{"splits": []}, {"splits": {}, "root": 3}, {"splits": {}}])
