@@ -9,7 +9,7 @@ from pycocotools import mask as mask_utils
 
 from tests.workbench.datasets.hand_made import HandMade
 from workbench.cli.main import main
-from workbench.errors import BadInput
+from workbench.errors import BadInput, MissingInput
 from workbench.stages.evaluate import evaluate_predictions
 
 
@@ -139,6 +139,13 @@ def test_broken_manifests_are_refused(tmp_path, content):
     path.write_text(json.dumps(content))
     with pytest.raises(BadInput, match=r"manifest\.json"):
         evaluate_predictions(None, str(path), "shape_statistics")
+
+
+def test_a_data_set_that_was_not_made_is_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("scale: mini\n")
+    with pytest.raises(MissingInput, match="dvc repro prep@world"):
+        evaluate_predictions(None, "world", "shape_statistics")
 
 
 @pytest.mark.parametrize("metric", ["entity_ap", "dichotomous", "vpq"])
