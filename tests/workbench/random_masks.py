@@ -1,4 +1,4 @@
-"""Random masks for comparisons with slow implementations: what segmenters really give, and worse."""
+"""Random masks for comparisons with slow implementations: as segmenters give them, and worse."""
 
 import numpy as np
 from pycocotools import mask as mask_utils

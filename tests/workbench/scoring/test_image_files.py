@@ -1,4 +1,4 @@
-"""Instances, SGinW, label maps and referring masks as files, by the function of ``esg evaluate``."""
+"""Instances, SGinW, label maps and referring masks as files, as ``esg evaluate`` scores them."""
 
 import json
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from workbench.errors import BadInput, MissingInput
-from workbench.scoring.panoptic import PanopticFile, PanopticImages, score_panoptic_files
+from workbench.scoring.panoptic import PanopticFile, score_panoptic_files
+from workbench.stages.evaluate import evaluate_predictions
 
 TRUTH = np.array([[1, 1, 1, 2, 2, 2]] * 2 + [[3, 3, 0, 0, 4, 4]] * 2)
 FOUND = np.array([[1, 1, 1, 1, 2, 2], [1, 1, 1, 2, 2, 2], [5, 5, 6, 6, 7, 7], [5, 8, 6, 6, 7, 7]])
@@ -79,6 +80,25 @@ def test_files(files):
     close(scores.values, PQ=0.492063, SQ=0.845238, RQ=0.583333)
     assert scores.counts["num_images"] == 2
     assert scores.remarks == []
+
+
+def test_as_esg_evaluate_scores_them(files):
+    result = evaluate_predictions(
+        files / "found.json", str(files / "truth.json"), "panoptic_quality"
+    )
+    close(result["metrics"], PQ=0.492063, PQ_Th=0.428571, PQ_St=0.555556)
+    assert (result["num_images"], result["num_categories"], result["crowds"]) == (2, 2, 2)
+
+
+def test_masks_of_a_manifest(files):
+    (files / "truth").rename(files / "maps")
+    entry = {"annotations": "truth.json", "masks": "maps", "images": "."}
+    content = {"name": "p", "format": "coco_panoptic", "root": ".", "splits": {"val": entry}}
+    (files / "manifest.json").write_text(json.dumps(content))
+    result = evaluate_predictions(
+        files / "found.json", str(files / "manifest.json"), "panoptic_quality"
+    )
+    close(result["metrics"], PQ=0.492063)
 
 
 def test_predictions_of_other_images_are_left_out_and_counted(files):
