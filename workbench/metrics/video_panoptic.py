@@ -136,7 +136,12 @@ class VideoPanopticQuality:
     )
 
     def add(self, frames: Iterable[Frame]) -> None:
-        """Add the frames of one video, in order."""
+        """Add the frames of one video, in order.
+
+        Raises:
+            ValueError: An annotated segment has more pixels in the map than its area says, so that
+                an IoU would exceed 1.
+        """
         last: list[Frame] = []
         for frame in frames:
             last = [*last[-(max(WINDOWS) - 1) :], frame]
@@ -197,8 +202,10 @@ def _match(tubes: Frame, tallies: defaultdict[int, _Tally]) -> None:
         left, right = truth.get(annotated), found.get(predicted)
         if left is None or right is None or left.crowd or left.category != right.category:
             continue
-        on_void = shared.get((VOID, predicted), 0)
-        iou = pixels / (left.area + right.area - pixels - on_void)
+        union = left.area + right.area - pixels - shared.get((VOID, predicted), 0)
+        if pixels > union:
+            raise ValueError(f"annotated id {annotated} has more pixels than its area says")
+        iou = pixels / union
         if iou > 0.5:
             tally = tallies[left.category]
             tally.right, tally.iou = tally.right + 1, tally.iou + iou

@@ -3,89 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput
 from workbench.metrics import annotator_agreement, shape_statistics
 from workbench.metrics.annotator_agreement import AnnotatedImage, agreement
-from workbench.metrics.entity_ap import load_ground_truth
-from workbench.metrics.predictions import read_predictions
+from workbench.metrics.coco_truth import CocoTruthFile, DatasetTruth, Truth
+from workbench.metrics.predictions import ImageId, read_predictions
 from workbench.metrics.shape_statistics import ShapeStatistics
 from workbench.scoring.files import Left, locate
 from workbench.scoring.kinds import FileScore
 
 
-@dataclass(frozen=True)
-class Annotated:
-    """One image of a data set; the tuples run in parallel, in the order of annotation ids."""
-
-    image_id: int | str
-    size: tuple[int, int]
-    masks: tuple[Mapping[str, Any], ...]
-    crowds: tuple[bool, ...]
-    classes: tuple[str, ...]
-
-
-def annotated_images(source: Path, split: str) -> Iterator[Annotated]:
-    """Yield the images of a data set, from a manifest or a COCO annotation file.
+def annotations_of(source: Path, split: str) -> Truth:
+    """Open the annotations of a data set: a manifest's or a COCO annotation file's.
 
     Raises:
-        BadInput, MissingInput: It cannot be read, or a mask of it cannot.
+        BadInput, MissingInput: It cannot be read.
     """
     where = locate(source, split)
     if where.is_manifest:
-        yield from _of_manifest(source, split)
-    elif where.annotations:
-        yield from _of_coco(where.annotations)
-    else:
+        from workbench.datasets import load_entities
+
+        return DatasetTruth(load_entities(source, split))
+    if where.annotations is None:
         raise BadInput(source, "--dataset", "a folder", "give a manifest or COCO annotations")
-
-
-def _of_manifest(source: Path, split: str) -> Iterator[Annotated]:
-    from workbench.datasets import load_entities
-
-    dataset = load_entities(source, split)
-    names = {category.category_id: category.name for category in dataset.categories}
-    for image in dataset:
-        order = sorted(range(len(image.masks)), key=lambda at: image.segment_ids[at])
-        yield Annotated(
-            image.image_id,
-            (image.height, image.width),
-            tuple(image.masks[at] for at in order),
-            tuple(image.iscrowd[at] for at in order),
-            tuple(_name(names, image.category_ids[at]) for at in order),
-        )
-
-
-def _of_coco(path: Path) -> Iterator[Annotated]:
-    from workbench.datasets.rle import as_rle
-
-    content = load_ground_truth(path)
-    listed = content.get("categories")
-    categories = listed if isinstance(listed, list) else []
-    names = {one.get("id"): one.get("name") for one in categories if isinstance(one, dict)}
-    of_image: defaultdict[int | str, list[int]] = defaultdict(list)
-    entities = content["annotations"]
-    for at in sorted(range(len(entities)), key=lambda at: entities[at]["id"]):
-        of_image[entities[at]["image_id"]].append(at)
-    for image in content["images"]:
-        size, order = (image["height"], image["width"]), of_image[image["id"]]
-        field = "annotations[{}].segmentation".format
-        yield Annotated(
-            image["id"],
-            size,
-            tuple(as_rle(entities[at]["segmentation"], size, path, field(at)) for at in order),
-            tuple(bool(entities[at].get("iscrowd", 0)) for at in order),
-            tuple(_name(names, entities[at].get("category_id")) for at in order),
-        )
-
-
-def _name(names: Mapping[Any, Any], category: Any) -> str:
-    """Return what names a class: its name, or its id where the file has no name for it."""
-    return str(names.get(category) or category)
+    return CocoTruthFile(where.annotations)
 
 
 class Statistics:
@@ -108,8 +53,10 @@ class Statistics:
             self._add_predictions(statistics, left, predictions, source, split)
         else:
             for part in parts:
-                for image in annotated_images(source, part):
-                    statistics.add(image.size, image.masks, image.crowds)
+                for image in annotations_of(source, part):
+                    masks = [one["segmentation"] for one in image.annotations]
+                    crowds = [bool(one["iscrowd"]) for one in image.annotations]
+                    statistics.add(image.size, masks, crowds)
         left.counts["num_images"] = statistics.num_images
         left.counts["num_entities"] = statistics.num_entities
         left.count("crowds_left_out", statistics.num_crowds, "{} crowds are left out.")
@@ -119,14 +66,15 @@ class Statistics:
             "{} entities enclose nothing (points, lines) and are left out of convexity and "
             "simplicity.",
         )
-        left.remarks.append(f"Split: {split}. The paper does not name the split of Table I.")
+        if len(parts) > 1:
+            left.remarks.append(f"{' and '.join(parts)} are taken together.")
         return FileScore(statistics.metrics(), left.counts, left.remarks)
 
     @staticmethod
     def _add_predictions(
         statistics: ShapeStatistics, left: Left, predictions: Path, source: Path, split: str
     ) -> None:
-        sizes = {image.image_id: image.size for image in annotated_images(source, split)}
+        sizes = {image.image_id: image.size for image in annotations_of(source, split)}
         found = read_predictions(predictions, sizes)
         masks: defaultdict[int | str, list[Mapping[str, Any]]] = defaultdict(list)
         for result in found.results:
@@ -150,18 +98,18 @@ class Agreement:
     def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
         """Compare ``predictions``, the table's row, with ``source``, its column."""
         assert predictions is not None
-        row = {image.image_id: image for image in annotated_images(predictions, split)}
-        column = {image.image_id: image for image in annotated_images(source, split)}
+        row, column = _by_image(predictions, split), _by_image(source, split)
         both = sorted(row.keys() & column.keys(), key=lambda one: (isinstance(one, str), one))
         if not both:
             fix = "give two annotations of the same images"
             raise BadInput(predictions, "images", f"none is in {source}", fix)
         for image_id in both:
-            if row[image_id].size != column[image_id].size:
-                problem = f"{row[image_id].size} differs from {column[image_id].size} of {source}"
+            (size, _), (other, _) = row[image_id], column[image_id]
+            if size != other:
+                problem = f"{size} differs from {other} of {source}"
                 fix = "give two annotations of the same images"
                 raise BadInput(predictions, f"image {image_id!r}: height, width", problem, fix)
-        found = agreement(*([_entry(side[key]) for key in both] for side in (row, column)))
+        found = agreement([row[key][1] for key in both], [column[key][1] for key in both])
         left = Left({"num_images": len(both), "entities_compared": found.num_predicted})
         left.counts["entities_of_dataset"] = found.num_truth
         left.counts["masks_in_both"] = found.num_paired
@@ -172,5 +120,26 @@ class Agreement:
         return FileScore(found.metrics, left.counts, left.remarks)
 
 
-def _entry(image: Annotated) -> AnnotatedImage:
-    return AnnotatedImage(image.masks, image.classes, image.crowds)
+def _by_image(source: Path, split: str) -> dict[ImageId, tuple[tuple[int, int], AnnotatedImage]]:
+    """Return the size of each image and its entities in the order of annotation ids."""
+    truth = annotations_of(source, split)
+    ids = _segment_ids(source, split)
+    found = {}
+    for image in truth:
+        own = ids.get(image.image_id, [one["id"] for one in image.annotations])
+        entities = [image.annotations[at] for at in sorted(range(len(own)), key=own.__getitem__)]
+        numbers = [one.get("category_id") for one in entities]
+        names = [truth.categories.get(n, str(n)) if n is not None else None for n in numbers]
+        masks = tuple(one["segmentation"] for one in entities)
+        crowds = tuple(bool(one["iscrowd"]) for one in entities)
+        found[image.image_id] = (image.size, AnnotatedImage(masks, tuple(names), crowds))
+    return found
+
+
+def _segment_ids(source: Path, split: str) -> dict[ImageId, list[int]]:
+    """Return the ids of a manifest's entities, which its ground truth numbers anew."""
+    if not locate(source, split).is_manifest:
+        return {}
+    from workbench.datasets import load_entities
+
+    return {image.image_id: list(image.segment_ids) for image in load_entities(source, split)}

@@ -94,9 +94,12 @@ def locate(source: Path, split: str) -> Located:
     content = read_json(source, "give a folder, an annotation file or a manifest")
     if "splits" not in content:
         return Located(source, annotations=source)
-    entry = content["splits"].get(split) if isinstance(content["splits"], dict) else None
-    if not isinstance(entry, dict) or not isinstance(content.get("root"), str):
-        fix = f"use one of: {', '.join(sorted(content['splits']))}"
+    for key, kind in (("root", str), ("splits", dict)):
+        if not isinstance(content.get(key), kind):
+            raise BadInput(source, key, reprlib.repr(content.get(key)), "correct the manifest")
+    entry = content["splits"].get(split)
+    if not isinstance(entry, dict):
+        fix = f"use one of: {', '.join(sorted(content['splits'])) or 'none'}"
         raise BadInput(source, f"splits.{split}", "unknown split", fix)
     root, paths = source.parent / content["root"], {}
     for key in ("annotations", "masks"):

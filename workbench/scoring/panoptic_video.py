@@ -66,7 +66,11 @@ class PanopticVideos:
         found = _read_found(predictions, isthing)
         scorer = _Scorer(truth, found, VideoPanopticQuality(isthing))
         for video in with_progress(list(truth.frames), "videos"):
-            scorer.quality.add(scorer.frames_of(video))
+            try:
+                scorer.quality.add(scorer.frames_of(video))
+            except ValueError as error:
+                fix = "get the annotations again"
+                raise BadInput(truth.path, f"video {video}", str(error), fix) from error
         return FileScore(scorer.quality.metrics(), *scorer.left_out())
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, write_json
 from workbench.metrics.coco_truth import CocoTruthFile
 from workbench.params import instance, load_params
@@ -160,6 +160,8 @@ def _evaluate_files(
     family, path = FILE_METRICS[metric], Path(dataset)
     if path.suffix != ".json" and not path.is_dir():
         path = project_root() / Layout(load_params()["scale"]).manifest(dataset)
+        if not path.is_file():
+            raise MissingInput(path, f"run `dvc repro prep@{dataset}`, or give a path")
     scores = family.score(predictions, path, split)
     return {
         "predictions": None if predictions is None else str(predictions),

@@ -1,7 +1,10 @@
 """DIS5K's measures: the worked examples to the printed digits, slow formulas, edge cases."""
 
+import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage.morphology import skeletonize
 
 from workbench.metrics.dichotomous import (
     METRICS,
@@ -70,6 +73,68 @@ def test_hce_takes_the_map_as_it_is():
     """Stretched to its own range, the grey square would be the foreground."""
     faint = (square() // 255 * 100).astype(np.uint8)
     assert score_map(faint, square()).hce == 9
+
+
+def grown_within(seeds, allowed):
+    """Grow by one pixel in four directions five times, each time within what is allowed."""
+    for _ in range(5):
+        seeds = ndimage.binary_dilation(seeds) & allowed
+    return seeds
+
+
+def slow_efforts(wrong, touching):
+    """Count control points of the boundary runs that touch something, and components that do not.
+
+    A boundary pixel is used once, in the order in which the contours visit it; where a contour's
+    first and last run meet, they are one.
+    """
+    near = ndimage.binary_dilation(touching)
+    labels, number = ndimage.label(wrong, np.ones((3, 3)))
+    contours, _ = cv2.findContours(wrong.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE)
+    seen, touched, points = set(), set(), 0
+    for contour in contours:
+        runs, last = [], None
+        for at, (x, y) in enumerate(map(tuple, contour[:, 0].tolist())):
+            if not near[y, x] or (x, y) in seen:
+                continue
+            seen.add((x, y))
+            touched.add(labels[y, x])
+            if last != at - 1 or not runs:
+                runs.append([])
+            runs[-1].append((x, y))
+            last = at
+        if len(runs) > 1:
+            gap = np.abs(np.subtract(runs[0][0], runs[-1][-1]))
+            if gap.max() == 1:
+                runs[-1] += runs.pop(0)[::-1]
+        points += sum(len(cv2.approxPolyDP(np.array(run)[:, None], 2.0, False)) for run in runs)
+    return points + number - len(touched)
+
+
+def slow_hce(found, truth):
+    found, truth = found > 128, truth > 128
+    right, extra, missed = found & truth, found & ~truth, truth & ~found
+    core = found | truth
+    for _ in range(5):
+        core = ndimage.binary_erosion(core, border_value=1)
+    extra = extra & grown_within(extra & core, ~truth)
+    missed = missed & grown_within(missed & core, ~found)
+    missed |= skeletonize(truth) & ~right
+    efforts = slow_efforts(extra, right | missed)
+    return efforts + slow_efforts(missed, ~(right | extra | missed))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_hce_equal_to_slow_steps(seed):
+    """Blurred noise: many components, holes, and shapes that reach the border."""
+    rng = np.random.default_rng(seed)
+    size = tuple(int(n) for n in rng.integers(60, 140, 2))
+    noise = cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.uniform(2, 6))
+    truth = ((noise > 0) * 255).astype(np.uint8)
+    noise += cv2.GaussianBlur(rng.normal(size=size), (0, 0), 4) * rng.uniform(0.2, 2)
+    found = np.clip(128 + noise / noise.std() * 60, 0, 255).astype(np.uint8)
+    expected = slow_hce(found, truth)
+    assert score_map(found, truth).hce == expected > 20
 
 
 def slow_f(prediction, foreground, threshold):

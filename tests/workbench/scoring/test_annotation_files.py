@@ -3,11 +3,13 @@
 import copy
 import json
 
+import numpy as np
 import pytest
+from pycocotools import mask as mask_utils
 
 from tests.workbench.datasets.hand_made import HandMade
 from workbench.cli.main import main
-from workbench.errors import BadInput
+from workbench.errors import BadInput, MissingInput
 from workbench.stages.evaluate import evaluate_predictions
 
 
@@ -33,7 +35,7 @@ def test_several_splits_are_taken_together(tmp_path):
     data.manifest_content["splits"]["train"] = data.manifest_content["splits"]["val"]
     found = evaluate_predictions(None, str(data.write()), "shape_statistics", "train,val")
     assert (found["num_images"], found["metrics"]["EntityNum_avg"]) == (2, 2)
-    assert "train,val" in found["remarks"][-1]
+    assert found["remarks"][-1] == "train and val are taken together."
 
 
 def test_statistics_of_predictions(tmp_path):
@@ -90,6 +92,60 @@ def test_the_command_prints_units(manifest, capsys):
     assert "ImageRes_avg               4.9 px\n" in printed
     assert "EntityNum_avg              2.0 entities\n" in printed
     assert "Valid_Area                 0.833\n" in printed
+
+
+def test_a_manifests_entities_are_ranked_by_their_ids(tmp_path):
+    """All scores are equal: the value depends on the order, which must not be the file's."""
+    data = HandMade(tmp_path / "a", "coco_instances")
+    data.write()
+    other = HandMade(tmp_path / "b", "coco_instances")
+    first, second, _ = other.content["annotations"]
+    # The wrong mask, the first in the file, ranks last: with it first AP would be lower.
+    first.update(id=9, segmentation=rle_of_pixels([0]))
+    other.content["annotations"] = [first, second]
+    manifest = other.write()
+    by_manifest, by_file = (
+        evaluate_predictions(path, str(tmp_path / "a/a.json"), "annotator_agreement")["metrics"]
+        for path in (manifest, tmp_path / "b/a.json")
+    )
+    assert by_manifest["mAP"] == by_file["mAP"] == pytest.approx(51 / 101)
+
+
+def rle_of_pixels(pixels):
+    mask = np.zeros(24, np.uint8)
+    mask[pixels] = 1
+    encoded = mask_utils.encode(np.asfortranarray(mask.reshape(4, 6)))
+    return {"size": [4, 6], "counts": encoded["counts"].decode()}
+
+
+def test_without_names_classes_are_compared_by_id(tmp_path):
+    data = HandMade(tmp_path / "a", "coco_instances")
+    data.content["categories"] = [{"id": 2}]
+    del data.content["annotations"][0]["category_id"]
+    data.write()
+    path = tmp_path / "a/a.json"
+    assert evaluate_predictions(path, str(path), "annotator_agreement")["metrics"]["ACC"] == 1.0
+    other = HandMade(tmp_path / "b", "coco_instances")
+    other.content["categories"] = []
+    other.content["annotations"][1]["category_id"] = 3
+    other.write()
+    found = evaluate_predictions(tmp_path / "b/a.json", str(path), "annotator_agreement")
+    assert found["metrics"]["ACC"] == 0.0
+
+
+@pytest.mark.parametrize("content", [{"splits": []}, {"splits": {}, "root": 3}, {"splits": {}}])
+def test_broken_manifests_are_refused(tmp_path, content):
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(BadInput, match=r"manifest\.json"):
+        evaluate_predictions(None, str(path), "shape_statistics")
+
+
+def test_a_data_set_that_was_not_made_is_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("scale: mini\n")
+    with pytest.raises(MissingInput, match="dvc repro prep@world"):
+        evaluate_predictions(None, "world", "shape_statistics")
 
 
 @pytest.mark.parametrize("metric", ["entity_ap", "dichotomous", "vpq"])

@@ -260,6 +260,13 @@ def test_names_that_lead_out_are_refused(panoptic):
         score_video(panoptic)
 
 
+def test_areas_below_the_pixels_are_refused(panoptic):
+    path = panoptic / "vipseg/panoptic_gt_VIPSeg_val.json"
+    change(path, lambda content: edit_segment(content, area=0))
+    with pytest.raises(BadInput, match="video a: annotated id 1 has more pixels"):
+        score_video(panoptic)
+
+
 def test_maps_of_another_size_are_refused(panoptic):
     write_map(panoptic / "found/pan_pred/a/0003.png", LABELS[:, :5])
     with pytest.raises(BadInput, match=r"0003\.png: map: maps of"):
