@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,24 +89,51 @@ def run_convert(arguments: argparse.Namespace) -> int:
     return 0
 
 
+class Teller:
+    """Says on standard error how far a long check is: in place on a terminal, else every 30 s."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._said = name, time.monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, split: str, done: int, total: int) -> None:
+        """Take note that ``done`` of ``total`` items of a split are checked."""
+        now = time.monotonic()
+        if now - self._said < (0.5 if self._terminal else 30):
+            return
+        self._said = now
+        start, end = ("\r\x1b[K", "\r") if self._terminal else ("", "\n")
+        line = f"{start}checking {self._name}, {split}: {done:,} of {total:,}"
+        print(line, end=end, file=sys.stderr, flush=True)
+
+
 def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return one data set's state, faults and the tables that wait for it."""
-    from workbench.datasets.check import check_dataset
+    """Return one data set's state, what was found in it, and the tables that wait for it."""
+    from workbench.datasets.catalogue import CATALOGUE
+    from workbench.datasets.check import inspect_dataset
     from workbench.paths import Layout, project_root
 
     manifest = project_root() / Layout(params["scale"]).manifest(name)
     stage = "prep" if name in (params.get("prep") or {}) else "own_data"
-    state, faults = "ok", []
+    source = CATALOGUE.get(name) if stage == "prep" else None
+    real = source if params["scale"] == "paper" else None
+    found: dict[str, Any] = {"name": name, "state": "ok", "splits": {}, "faults": [], "notes": []}
     if not manifest.is_file():
-        state, faults = "missing", [f"{manifest}: not found; run `dvc repro {stage}@{name}`"]
+        missing = f"{manifest}: not found; run `dvc repro {stage}@{name}`"
+        found |= {"state": "missing", "faults": [missing]}
     else:
         try:
-            faults = [str(finding) for finding in check_dataset(manifest)]
+            for report in inspect_dataset(manifest, real, Teller(name)):
+                found["splits"][report.split] = {**report.units, "unusable": report.unusable}
+                for finding in report.findings:
+                    found["notes" if finding.note else "faults"].append(str(finding))
         except EsgError as error:
-            faults = [str(error)]
-        state = "broken" if faults else "ok"
-    waiting = [] if state == "ok" else _tables_of(params, name)
-    return {"name": name, "state": state, "faults": faults, "tables_waiting": waiting}
+            found["faults"].append(str(error))
+        found["state"] = "broken" if found["faults"] else "ok"
+    ok = found["state"] == "ok"
+    waiting = [] if ok else [*_tables_of(params, name), *(source.tables if source else ())]
+    obtain = real.obtain if real and not ok else None
+    return {**found, "tables_waiting": sorted(set(waiting)), "obtain": obtain}
 
 
 def _tables_of(params: dict[str, Any], dataset: str) -> list[str]:
@@ -127,5 +156,20 @@ def _print_state(state: dict[str, Any]) -> None:
     if state["tables_waiting"]:
         line += f" (tables that wait: {', '.join(state['tables_waiting'])})"
     print(line)
+    for split, counts in state["splits"].items():
+        print(f"  {split or 'no split'}: {_counted(counts)}")
     for fault in state["faults"]:
         print(f"  {fault}")
+    for note in state["notes"]:
+        print(f"  note: {note}")
+    if state["obtain"]:
+        print(f"  obtain {state['obtain']}")
+
+
+def _counted(counts: dict[str, int | None]) -> str:
+    """Return how much a split holds and how much of it cannot be used, in words."""
+    units = ", ".join(f"{count:,} {unit}" for unit, count in counts.items() if unit != "unusable")
+    unusable = counts["unusable"]
+    if unusable is None:
+        return "cannot be opened"
+    return f"{units}; {unusable:,} unusable" if unusable else units

@@ -57,6 +57,19 @@ class ImageFolder:
             raise BadInput(where, field, f"{name!r} fits {len(found)} files", fix)
         return found[0]
 
+    def exact(self, name: str, where: Path, field: str) -> Path:
+        """Return the file of a name that came from listing the folder; nothing else will do.
+
+        Raises:
+            BadInput: The name leads out of the folder.
+            MissingInput: No such file.
+        """
+        self._refuse_escape(name, where, field)
+        path = self.root / name
+        if not path.is_file():
+            raise MissingInput(path, f"needed for {field} of {where}; get the data set whole")
+        return path
+
     def _refuse_escape(self, name: str, where: Path, field: str) -> None:
         path = PurePosixPath(name)
         outside = path.is_absolute() or ".." in path.parts or "\\" in name or _DRIVE.match(name)

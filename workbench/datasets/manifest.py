@@ -2,89 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.datasets.formats import FORMATS
+from workbench.datasets.reader import Reader, SplitFiles
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file
 
-FORMATS = ("entityseg", "coco_panoptic", "coco_instances")
 
-_ENTITYSEG_SPLIT = re.compile(r"^(train|val)(_0[123])?(_lr)?$")
-_ENTITYSEG_FOLDERS = {
-    "_01": "entity_01_11580",
-    "_02": "entity_02_11598",
-    "_03": "entity_03_10049",
-}
-_ANNOTATION_FOLDERS = ("annotations/entity_segmentation", "annotations", ".")
-
-
-def read_json(path: Path, fix: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        MissingInput: No such file.
-        BadInput: Truncated, not JSON, not UTF-8 or not an object.
-    """
-    if not path.is_file():
-        raise MissingInput(path, fix)
-    try:
-        value = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        found = str(error) or "empty"
-        raise BadInput(path, "JSON", found, "the file is damaged; get it again") from error
-    if not isinstance(value, dict):
-        raise BadInput(path, "top level", f"{type(value).__name__}, not an object", "get it again")
-    return value
-
-
-def count_entities(content: dict[str, Any]) -> int:
-    """Return the annotations of an instance file or the segments of a panoptic one."""
-    total = 0
-    for item in _list(content, "annotations"):
-        segments = item.get("segments_info") if isinstance(item, dict) else None
-        total += len(segments) if isinstance(segments, list) else 1
-    return total
-
-
-def count_images(content: dict[str, Any]) -> int:
-    """Return the image records of an annotation file."""
-    return len(_list(content, "images"))
-
-
-def _list(content: dict[str, Any], key: str) -> list[Any]:
-    """Return a list of a file that may not have been checked yet."""
-    value = content.get(key)
-    return value if isinstance(value, list) else []
-
-
-def manifest_entry(root: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete a split's entry with the counts and hash of its annotation file.
+def manifest_entry(root: Path, format: str, entry: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """Complete a split's entry with the counts and hash of its annotations.
 
     Args:
         root: Folder that the entry's paths are relative to.
-        entry: ``annotations``, ``images`` and ``masks``.
+        format: On-disk form of the data set; the entry's own ``format`` goes before it.
+        entry: ``annotations``, ``images``, ``masks`` and what else the form needs.
+        split: Name of the split.
     """
-    path = root / entry["annotations"]
-    content = read_json(path, "put the annotation file there")
+    reader = FORMATS[entry.get("format", format)]
     narratives = entry.get("narratives")
     found = {"narratives": narratives} if narratives else {}
     if narratives:
         if not (root / narratives).is_file():
             raise MissingInput(root / narratives, "put the narratives there")
         found["narratives_sha256"] = sha256_file(root / narratives)
-    return {
-        **found,
-        "annotations": entry["annotations"],
-        "images": entry["images"],
-        "masks": entry.get("masks"),
-        "num_images": count_images(content),
-        "num_entities": count_entities(content),
-        "sha256": sha256_file(path),
+    usual = {key: entry.get(key) for key in ("annotations", "images", "masks")}
+    more = {
+        key: entry[key]
+        for key in ("format", *reader.needs, *reader.options)
+        if key not in usual and key in entry
     }
+    counts = reader.counts(SplitFiles(root, entry, root, split))
+    return {**found, **usual, **more, **counts}
 
 
 def build_manifest(
@@ -122,15 +73,57 @@ def build_manifest(
 
 def _split_entry(root: Path, format: str, split: str, paths: Mapping[str, Any]) -> dict[str, Any]:
     """Describe one split, at the given paths or else at the usual ones."""
-    entry = dict(paths) if paths else _default_entry(root, format, split)
-    for key in ("annotations", "images") + ("masks",) * (format == "coco_panoptic"):
+    reader = reader_of(format, paths, "prep", f"splits.{split}")
+    given = {key: _first_there(root, value) for key, value in paths.items()}
+    if isinstance(paths.get("images"), list) and "masks" in reader.needs:
+        given["images"] = _fitting_folder(root, reader, given, paths["images"])
+    entry = given if set(given) - {"format"} else {**reader.place(root, split), **given}
+    for key in reader.needs:
         if not isinstance(entry.get(key), str):
             raise BadInput("prep", f"splits.{split}.{key}", "missing", "give a relative path")
-        if key != "annotations" and not (root / entry[key]).is_dir():
+        if key in reader.folders and not (root / entry[key]).is_dir():
             raise MissingInput(root / entry[key], f"folder of the {key} of split {split}")
-    found = manifest_entry(root, entry)
+    found = manifest_entry(root, format, entry, split)
     _assert_count(root, split, entry, found)
     return found
+
+
+def _first_there(root: Path, value: Any) -> Any:
+    """Return the first of several alternative paths that exists, else the first."""
+    if not isinstance(value, list) or not value:
+        return value
+    there = [path for path in value if isinstance(path, str) and (root / path).exists()]
+    return (there or value)[0]
+
+
+def _fitting_folder(
+    root: Path, reader: type[Reader], entry: Mapping[str, Any], choices: list[Any]
+) -> Any:
+    """Return the first folder whose first picture is of its map's size, else the first there.
+
+    EntitySeg's released maps are of the size of ``images_lr``, its reference code reads ``images``.
+    """
+    there = [path for path in choices if isinstance(path, str) and (root / path).is_dir()]
+    for path in there if len(there) > 1 else ():
+        files = SplitFiles(root, {**entry, "images": path}, root, "described")
+        try:
+            if not list(reader(files).faults(0)):
+                return path
+        except (BadInput, MissingInput):
+            continue
+    return (there or choices)[0]
+
+
+def reader_of(format: str, entry: Mapping[str, Any], where: str | Path, field: str) -> type[Reader]:
+    """Return the reader of a split: of its own ``format``, else of its data set's.
+
+    Raises:
+        BadInput: Unknown format.
+    """
+    own = entry.get("format", format)
+    if own not in FORMATS:
+        raise BadInput(where, f"{field}.format", repr(own), f"use one of: {', '.join(FORMATS)}")
+    return FORMATS[own]
 
 
 def _assert_count(
@@ -141,42 +134,4 @@ def _assert_count(
     if count is not None and count != entry["num_images"]:
         found = f"{entry['num_images']} images instead of {count}"
         fix = f"get the release's file or correct splits.{split}.num_images"
-        raise BadInput(root / entry["annotations"], "images", found, fix)
-
-
-def _default_entry(root: Path, format: str, split: str) -> dict[str, Any]:
-    """Return where the real data set keeps a split."""
-    if format == "entityseg":
-        return _entityseg_entry(root, split)
-    if split not in ("train", "val"):
-        raise BadInput("prep", f"splits.{split}", "unknown split", "use train or val")
-    kind = "panoptic" if format == "coco_panoptic" else "instances"
-    return {
-        "annotations": f"annotations/{kind}_{split}2017.json",
-        "images": f"{split}2017",
-        "masks": f"panoptic_{split}2017" if kind == "panoptic" else None,
-    }
-
-
-def _entityseg_entry(root: Path, split: str) -> dict[str, Any]:
-    """Find a split of EntitySeg under either of the two naming schemes of its files."""
-    match = _ENTITYSEG_SPLIT.match(split)
-    if match is None:
-        fix = "use train, val, train_01 to val_03, train_lr or val_lr"
-        raise BadInput("prep", f"splits.{split}", "unknown split", fix)
-    part, number, low = match[1], match[2] or "", match[3] or ""
-    names = (
-        f"entityv2{number or '_010203'}_entity_{part}{low}.json",
-        f"entityseg_{part}{number}{low}.json",
-    )
-    images = f"images{low}"
-    if number and (root / images / _ENTITYSEG_FOLDERS[number]).is_dir():
-        images = f"{images}/{_ENTITYSEG_FOLDERS[number]}"
-    for folder in _ANNOTATION_FOLDERS:
-        for name in names:
-            if (root / folder / name).is_file():
-                path = name if folder == "." else f"{folder}/{name}"
-                return {"annotations": path, "images": images, "masks": None}
-    raise MissingInput(
-        root / _ANNOTATION_FOLDERS[0] / names[0], f"nor is {names[1]}; get EntitySeg"
-    )
+        raise BadInput(root / (entry["annotations"] or ""), "images", found, fix)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.datasets.images import ImageFolder
-from workbench.datasets.manifest import read_json
-from workbench.datasets.pictures import read_picture
+from workbench.datasets.instances import RUN_PREP, coco_place
+from workbench.datasets.json_files import count_records, read_json
+from workbench.datasets.pictures import read_picture, upright_size
+from workbench.datasets.reader import EntityReader, SplitFiles
 from workbench.datasets.rle import label_masks
 from workbench.datasets.schema import Category, EntityImage
 from workbench.datasets.structure import (
@@ -74,43 +75,47 @@ def _segment_faults(item: dict[str, Any], file: Path, path: str) -> Iterator[Bad
             seen.add(number)
 
 
-class PanopticReader:
-    """Makes entity records from a COCO panoptic file; a PNG is decoded when its image is read.
+class PanopticReader(EntityReader):
+    """Makes entity records from a COCO panoptic file; a PNG is decoded when its image is read."""
 
-    Args:
-        file: The panoptic JSON.
-        folder: Where the pictures are.
-        masks: Where the PNGs are.
+    needs = ("annotations", "images", "masks")
+    folders = ("images", "masks")
 
-    Raises:
-        BadInput: Broken structure, duplicate ids, or an annotation without its image.
-        MissingInput: No such file.
-    """
-
-    def __init__(self, file: Path, folder: ImageFolder, masks: ImageFolder) -> None:
-        content = read_json(file, "run the prep stage of this data set")
+    def __init__(self, files: SplitFiles) -> None:
+        file, folder, masks = files.file(), files.folder(), files.folder("masks")
+        content = _content(files)
         for fault in panoptic_faults(content, file):
             raise fault
-        self._file, self._folder, self._masks = file, folder, masks
+        self.where = self._file = file
+        self._folder, self._masks = folder, masks
         self._images: list[dict[str, Any]] = content["images"]
         self._annotations: list[dict[str, Any]] = content["annotations"]
         self._of = {item["image_id"]: at for at, item in enumerate(self._annotations)}
-        self.categories: tuple[Category, ...] = categories_of(content)
+        self.categories: tuple[Category, ...] = categories_of(content["categories"])
+
+    @classmethod
+    def structure_faults(cls, files: SplitFiles) -> Iterator[BadInput]:
+        return panoptic_faults(_content(files), files.file())
+
+    @classmethod
+    def counts(cls, files: SplitFiles) -> dict[str, Any]:
+        found = count_records(files.file())
+        if not found["num_images"] and "images" not in read_json(files.file(), RUN_PREP):
+            found["num_images"] = len(_content(files).get("images", []))
+        return found
+
+    @classmethod
+    def place(cls, root: Path, split: str) -> dict[str, Any]:
+        return coco_place("panoptic", split)
 
     def __len__(self) -> int:
         return len(self._images)
 
     def image_ids(self) -> list[int | str]:
-        """Return the ids of the images, in order."""
         return [image["id"] for image in self._images]
 
     def __call__(self, index: int) -> EntityImage:
-        """Return the record of image ``index``; void pixels belong to no entity.
-
-        Raises:
-            BadInput: The PNG cannot be read, or differs from the JSON in size or segments.
-            MissingInput: The picture or its PNG is not there.
-        """
+        """Return the record of image ``index``; void pixels belong to no entity."""
         image = self._images[index]
         labels, segments = self._labels(index)
         for fault in self._mismatches(index, labels, segments):
@@ -129,7 +134,6 @@ class PanopticReader:
         )
 
     def faults(self, index: int) -> Iterator[BadInput | MissingInput]:
-        """Yield all faults of the PNG and the picture's name of image ``index``."""
         try:
             self._picture(index)
         except (BadInput, MissingInput) as fault:
@@ -141,8 +145,11 @@ class PanopticReader:
             return
         yield from self._mismatches(index, labels, segments)
 
+    def units(self) -> dict[str, int]:
+        segments = sum(len(item["segments_info"]) for item in self._annotations)
+        return {**super().units(), "entities": segments}
+
     def picture(self, index: int) -> tuple[Path, tuple[int, int], str]:
-        """Return the file, (height, width) and JSON path of image ``index``."""
         image = self._images[index]
         return self._picture(index), (image["height"], image["width"]), f"images[{index}]"
 
@@ -159,7 +166,7 @@ class PanopticReader:
             return np.zeros((0, 0), dtype=np.int32), []
         annotation = self._annotations[at]
         field = f"annotations[{at}].file_name"
-        path = self._masks.find(annotation["file_name"], self._file, field)
+        path = self._masks.find(map_name(annotation["file_name"]), self._file, field)
         labels = segment_ids(read_picture(path))
         if labels.shape != size:
             found = f"{list(labels.shape)} differs from the image's {list(size)}"
@@ -180,6 +187,44 @@ class PanopticReader:
         for number in sorted(painted - listed):
             found = f"id {number} of the PNG is not listed"
             yield BadInput(self._file, field, found, "use the PNG of this image")
+
+
+def map_name(file_name: str) -> str:
+    """Return the PNG's name of an annotation, which EntitySeg gives its picture's name.
+
+    Source: qqlu/Entity (the map is named by what is before the first dot).
+    """
+    path = PurePosixPath(file_name)
+    if path.suffix.lower() == ".png":
+        return file_name
+    return path.with_name(f"{path.name.split('.')[0]}.png").as_posix() if path.name else file_name
+
+
+def _content(files: SplitFiles) -> dict[str, Any]:
+    """Return the JSON, with image records where the file has none, as EntitySeg's may.
+
+    Raises:
+        BadInput: Not JSON, or a picture whose size is needed cannot be read.
+        MissingInput: The file, or both a picture and its PNG are not there.
+    """
+    content = read_json(files.file(), RUN_PREP)
+    items = content.get("annotations")
+    if "images" in content or not isinstance(items, list):
+        return content
+    pictures, masks, images = files.folder(), files.folder("masks"), []
+    for at, item in enumerate(items):
+        name = item.get("file_name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or PurePosixPath(name).suffix.lower() == ".png":
+            return content
+        field = f"annotations[{at}].file_name"
+        try:
+            path = pictures.find(name, files.file(), field)
+        except MissingInput:  # to be reported when its picture is read
+            path = masks.find(map_name(name), files.file(), field)
+        height, width = upright_size(path)
+        record = {"id": item.get("image_id"), "file_name": name, "height": height, "width": width}
+        images.append(record)
+    return {**content, "images": images}
 
 
 def segment_ids(image: NDArray[np.uint8]) -> NDArray[np.int32]:

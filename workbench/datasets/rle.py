@@ -85,6 +85,27 @@ def label_masks(labels: NDArray[np.int32], ids: Sequence[int]) -> list[RLE]:
     return [{"size": list(labels.shape), "counts": code["counts"].decode()} for code in codes]
 
 
+def paint_labels(
+    masks: Sequence[RLE], values: Sequence[int], size: tuple[int, int], background: int
+) -> NDArray[np.int32]:
+    """Return an (H, W) map of ``values`` where the masks are, the inverse of ``label_masks``.
+
+    With a record's category ids and void as background this is its semantic map. Where masks
+    overlap the later one counts.
+
+    Raises:
+        ValueError: Another number of values than of masks, or a mask of another size.
+    """
+    from pycocotools import mask as coco_mask
+
+    labels = np.full(size, background, dtype=np.int32)
+    for mask, value in zip(masks, values, strict=True):
+        if tuple(mask["size"]) != tuple(size):
+            raise ValueError(f"mask of {mask['size']} in a picture of {list(size)}")
+        labels[coco_mask.decode(mask).astype(bool)] = value
+    return labels
+
+
 def _from_plain_counts(counts: list[Any], size: tuple[int, int], file: Path, field: str) -> RLE:
     from pycocotools import mask as coco_mask
 

@@ -28,7 +28,10 @@ class EntityImage:
         masks: Run-length masks of size [height, width].
         iscrowd: Whether the mask covers several entities and is ignored in scoring.
         category_ids: Category as in the file, before entities become one class.
-        segment_ids: Id of the annotation or panoptic segment, unique within the picture.
+        segment_ids: Id of the annotation or panoptic segment, unique within the picture; of a
+            semantic map the class.
+        negative_ids: Classes that were looked for and are not there; of federated sets (LVIS) only.
+        not_exhaustive_ids: Classes of which not all entities are annotated; likewise.
     """
 
     image_id: int | str
@@ -40,6 +43,8 @@ class EntityImage:
     iscrowd: tuple[bool, ...]
     category_ids: tuple[int, ...]
     segment_ids: tuple[int, ...]
+    negative_ids: tuple[int, ...] = ()
+    not_exhaustive_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,16 @@ class Category:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault that a check found: where it is, what is wrong and what to do about it."""
+    """One fault that a check found: where it is, what is wrong and what to do about it.
+
+    A note is allowed but should be known; it does not make a data set broken.
+    """
 
     where: str
     field: str
     problem: str
     fix: str
+    note: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.field}: {self.problem}; {self.fix}"
@@ -103,6 +112,11 @@ class EntityDataset(Sequence[EntityImage]):
 
     def __iter__(self) -> Iterator[EntityImage]:
         return (self._read(key) for key in self._keys)
+
+    def contiguous(self) -> dict[int, int]:
+        """Return each category id's place among the ascending ids; EntitySeg's ids have gaps."""
+        ids = sorted(category.category_id for category in self.categories)
+        return {number: place for place, number in enumerate(ids)}
 
     def to_coco(self) -> dict[str, Any]:
         """Return class-agnostic COCO ground truth for pycocotools.

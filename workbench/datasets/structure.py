@@ -13,6 +13,7 @@ from typing import Any
 from workbench.datasets.schema import Category
 from workbench.errors import BadInput
 
+MOST_SIDE = (1 << 31) - 1  # what pycocotools can count
 UNIQUE = "ids must be unique within a file"
 
 
@@ -36,6 +37,27 @@ def number_fault(
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         found = "missing" if key not in record else reprlib.repr(value)
         yield BadInput(file, f"{path}.{key}", found, f"use a whole number of at least {least}")
+
+
+def whole_number_fault(
+    record: dict[str, Any], key: str, file: Path, path: str
+) -> Iterator[BadInput]:
+    """Yield a fault unless a field is a whole number from 0 that fits 63 bits."""
+    faults = list(number_fault(record, key, file, path))
+    yield from faults
+    if not faults and record[key] >= 1 << 63:
+        found = reprlib.repr(record[key])
+        yield BadInput(file, f"{path}.{key}", found, "use a whole number below 2 to the 63")
+
+
+def side_faults(record: dict[str, Any], file: Path, path: str) -> Iterator[BadInput]:
+    """Yield a fault unless height and width are possible sides of a picture."""
+    for key in ("height", "width"):
+        faults = list(number_fault(record, key, file, path, least=1))
+        yield from faults
+        if not faults and record[key] > MOST_SIDE:
+            found = reprlib.repr(record[key])
+            yield BadInput(file, f"{path}.{key}", found, f"use at most {MOST_SIDE} pixels")
 
 
 def is_image_id(value: Any) -> bool:
@@ -64,35 +86,12 @@ def image_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
         if not isinstance(image.get("file_name"), str):
             found = reprlib.repr(image.get("file_name"))
             yield BadInput(file, f"{path}.file_name", found, "give the picture's name")
-        yield from number_fault(image, "height", file, path, least=1)
-        yield from number_fault(image, "width", file, path, least=1)
+        yield from side_faults(image, file, path)
 
 
 def known_ids(content: dict[str, Any]) -> set[int | str]:
     """Return the ids of the image records; only for files whose records are sound."""
     return {image["id"] for image in content["images"] if is_image_id(image.get("id"))}
-
-
-def annotation_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
-    """Yield the faults of instance annotations, their masks aside."""
-    broken = [*list_faults(content, "images", file), *list_faults(content, "annotations", file)]
-    if broken:
-        yield from list_faults(content, "annotations", file)
-        return
-    known = known_ids(content)
-    seen: dict[int, int] = {}
-    for index, item in enumerate(content["annotations"]):
-        path = f"annotations[{index}]"
-        number_faults = list(number_fault(item, "id", file, path))
-        yield from number_faults
-        if not number_faults:
-            number = item["id"]
-            if number in seen:
-                found = f"{number} is also annotations[{seen[number]}]'s"
-                yield BadInput(file, f"{path}.id", found, UNIQUE)
-            seen.setdefault(number, index)
-        yield from number_fault(item, "category_id", file, path)
-        yield from owner_fault(item, known, file, path)
 
 
 def owner_fault(
@@ -120,10 +119,10 @@ def category_faults(content: dict[str, Any], file: Path) -> Iterator[BadInput]:
             seen.add(number)
 
 
-def categories_of(content: dict[str, Any]) -> tuple[Category, ...]:
+def categories_of(categories: list[dict[str, Any]]) -> tuple[Category, ...]:
     """Return the categories; ``isthing`` (COCO) or ``type`` (EntitySeg) says thing or stuff."""
     found = []
-    for item in content["categories"]:
+    for item in categories:
         thing = bool(item.get("isthing", item.get("type", "thing") != "stuff"))
         found.append(Category(item["id"], str(item.get("name", item["id"])), thing))
     return tuple(found)

@@ -15,14 +15,13 @@ from typing import Any
 
 import yaml
 
-from workbench.datasets.manifest import FORMATS, build_manifest
+from workbench.datasets.formats import FORMATS, split_fields
+from workbench.datasets.manifest import build_manifest
 from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, sha256_tree, write_json
 from workbench.params import load_params
 from workbench.paths import Layout
 from workbench.stages.cli import run_stage
-
-SPLIT_FIELDS = ("annotations", "images", "masks", "num_images", "narratives")
 
 
 def prep(key: str) -> Path:
@@ -46,8 +45,8 @@ def prep(key: str) -> Path:
         content = describe(key, own[key], Path("."), manifest, f"own_data.{key}", whole=True)
         _write_manifest(manifest, content)
     elif layout.scale == "paper":
-        root = Path(str(params.get("data_root"))).expanduser() / key
-        spec = {"root": str(root), **_spec(layout, key)}
+        spec = {"root": key, **_spec(layout, key)}
+        spec["root"] = str(Path(str(params.get("data_root"))).expanduser() / str(spec["root"]))
         _write_manifest(manifest, describe(key, spec, Path("."), manifest, key, whole=False))
     else:
         from workbench.datasets.worlds import write_world
@@ -64,8 +63,8 @@ def describe(
     Args:
         name: Name of the data set.
         spec: ``root``, ``format`` and ``splits``: of each ``annotations``, ``images``, ``masks``
-            and, to be asserted, ``num_images``; or only names, where the real data set's layout
-            is followed.
+            and, to be asserted, ``num_images``; a path may be a list, of which the first that
+            exists is taken; or only names, where the real data set's layout is followed.
         base: Folder that a relative ``root`` is relative to.
         manifest: Where the manifest will be; its ``root`` is relative to that folder.
         field: What to call ``spec`` in errors.
@@ -77,7 +76,7 @@ def describe(
         MissingInput: A file or folder is not there.
     """
     where = "params.yaml" if whole else "worlds.yaml"
-    for name_of, allowed in (("root", None), ("format", FORMATS), ("splits", None)):
+    for name_of, allowed in (("root", None), ("format", tuple(FORMATS)), ("splits", None)):
         value = spec.get(name_of)
         if not value or (allowed and value not in allowed):
             fix = f"use one of: {', '.join(allowed)}" if allowed else "add it"
@@ -95,10 +94,10 @@ def describe(
     content = build_manifest(root, spec["format"], spec["splits"], name)
     for entry in content["splits"].values():
         for count, records in (("num_images", "images"), ("num_entities", "annotations")):
-            if not entry[count]:
+            if entry[count] == 0:
                 fix = "give a COCO annotation file with labelled images"
-                raise BadInput(root / entry["annotations"], records, "is empty", fix)
-        folders = [root / entry[part] for part in ("images", "masks") if entry[part]]
+                raise BadInput(root / (entry["annotations"] or ""), records, "is empty", fix)
+        folders = [root / entry[part] for part in ("images", "masks") if entry.get(part)]
         entry["files_sha256"] = hash_files(folders, whole=whole)
     content["root"] = os.path.relpath(root.resolve(), manifest.parent.resolve())
     return content
@@ -111,10 +110,10 @@ def _named(splits: Any) -> dict[str, Any]:
 def _check_fields(paths: Any, where: str, field: str) -> None:
     if not isinstance(paths, dict):
         problem = f"is {paths!r}"
-        raise BadInput(where, field, problem, f"give a mapping of {', '.join(SPLIT_FIELDS)}")
-    unknown = set(paths) - set(SPLIT_FIELDS)
+        raise BadInput(where, field, problem, f"give a mapping of {', '.join(split_fields())}")
+    unknown = set(paths) - set(split_fields())
     if unknown:
-        fix = f"use {', '.join(SPLIT_FIELDS)}"
+        fix = f"use {', '.join(split_fields())}"
         raise BadInput(where, f"{field}.{sorted(unknown)[0]}", "unknown field", fix)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.workbench.datasets.hand_made import HandMade
+from tests.workbench.datasets.set_layouts import write_layout
 from workbench.datasets import load_entities
 from workbench.datasets.check import check_dataset
 from workbench.errors import EsgError
@@ -52,3 +54,33 @@ def test_only_user_errors(form: str, tmp_path: Path) -> None:
             assert "\n" not in str(error), (path, value)
             assert check_dataset(manifest), (path, value)
         check_dataset(manifest)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("lvis", "annotations/lvis_v1_val.json"),
+        ("sginw", "Airplane-Parts/valid/_annotations_min1cat.coco.json"),
+        ("entityseg panoptic", "panoptic.json"),
+        ("semantic stems", "manifest.json"),
+        ("fss1000", "manifest.json"),
+    ],
+)
+def test_only_user_errors_in_real_layouts(name: str, file: str, tmp_path: Path) -> None:
+    manifest = write_layout(name, tmp_path)
+    sound = json.loads((tmp_path / file).read_text())
+    cases = [(path, value) for path in places(sound) for value in VALUES]
+    for path, value in random.Random(1).sample(cases, min(CASES, len(cases))):
+        content = at = copy.deepcopy(sound)
+        for key in path[:-1]:
+            at = at[key]
+        at[path[-1]] = copy.deepcopy(value)
+        (tmp_path / file).write_text(json.dumps(content))
+        for use in (
+            lambda: load_entities(manifest, "val").to_coco(),
+            lambda: check_dataset(manifest),
+        ):
+            try:
+                use()
+            except EsgError as error:
+                assert "\n" not in str(error), (path, value)

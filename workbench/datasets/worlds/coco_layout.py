@@ -50,7 +50,7 @@ class CocoWriter:
         labels, crowd = _blemished(rng, scene, self._spec)
         seen = np.flatnonzero(np.bincount(labels.ravel())).tolist()
         numbers = [number for number in seen if number != VOID]
-        ids = _segment_ids(rng, len(numbers))
+        ids = segment_ids(rng, len(numbers))
         name, size = f"{image_id:012d}", labels.shape
         write_jpeg(self._root / f"{self._split}2017/{name}.jpg", scene.image)
         painted = np.zeros(len(scene.entities) + 1, np.int32)
@@ -67,7 +67,7 @@ class CocoWriter:
             segment = _segment(scene.entities[number - 1].name, number == crowd, code)
             segments.append({"id": segment_id, **segment})
             if scene.entities[number - 1].isthing:
-                shape = _crowd_counts(code) if number == crowd else _outline_or_rle(code)
+                shape = plain_counts(code) if number == crowd else outline_or_rle(code)
                 instance = {"id": len(self._instances) + 1, "image_id": image_id, **segment}
                 self._instances.append({**instance, "segmentation": shape})
         self._panoptic.append(
@@ -133,7 +133,7 @@ def _blemished(
     return labels, crowd
 
 
-def _segment_ids(rng: np.random.Generator, count: int) -> list[int]:
+def segment_ids(rng: np.random.Generator, count: int) -> list[int]:
     """Return distinct ids over all three bytes of a PNG colour, as COCO's random ones."""
     ids: list[int] = []
     while len(ids) < count:
@@ -152,7 +152,7 @@ def _segment(name: str, crowd: bool, code: RLE) -> Record:
     }
 
 
-def _outline_or_rle(code: RLE) -> list[list[int]] | RLE:
+def outline_or_rle(code: RLE) -> list[list[int]] | RLE:
     """Return polygons where they give the mask exactly, else the run-length mask."""
     polygons = mask_polygons(coco_mask.decode(code).astype(bool))
     if min(len(polygon) for polygon in polygons) >= 6:
@@ -162,8 +162,8 @@ def _outline_or_rle(code: RLE) -> list[list[int]] | RLE:
     return code
 
 
-def _crowd_counts(code: RLE) -> RLE:
-    """Return the mask as plain counts, column by column, as COCO's crowds have it."""
+def plain_counts(code: RLE) -> RLE:
+    """Return a mask as plain counts, column by column, as COCO's crowds and YouTube-VIS have it."""
     flat = coco_mask.decode(code).ravel(order="F")
     changes = np.flatnonzero(np.diff(np.concatenate([[0], flat]))).tolist()
     ends = [0, *changes, len(flat)]

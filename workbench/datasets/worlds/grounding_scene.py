@@ -70,7 +70,9 @@ class GroundingScene:
 
 
 @dataclass(frozen=True)
-class _Thing:
+class Thing:
+    """A thing before it is painted: its look, centre and radius in pixels, direction out of 64."""
+
     look: Look
     row: int
     column: int
@@ -82,17 +84,17 @@ def make_grounding_scene(spec: NarrativeSpec, split: int, index: int) -> Groundi
     """Make scene ``index`` of a split; depends on the seed and these two numbers alone."""
     rng = image_generator(spec.seed, split, index)
     size = (spec.side, spec.side)
-    names, borders = _stuff(rng, spec)
-    labels, image = _paint_stuff(rng, spec, names, borders)
-    things = _things(rng, spec)
-    masks = [_mask(thing, size) for thing in things]
+    names, borders = draw_stuff(rng, spec)
+    labels, image = paint_stuff(rng, spec, names, borders)
+    things = draw_things(rng, spec)
+    masks = [thing_mask(thing, size) for thing in things]
     keep = _visible(masks, spec)
     looks = [Look(name) for name in names]
     for thing, mask, kept in zip(things, masks, keep, strict=True):
         if kept:
             looks.append(thing.look)
             labels[mask] = len(looks)
-            image[mask] = _surface(rng, thing, size)[mask]
+            image[mask] = surface(thing, size)[mask]
     labels, looks = _renumbered(labels, looks)
     level = rng.integers(-spec.noise, spec.noise + 1, image.shape)
     picture = np.clip(image + level, 0, 255).astype(np.uint8)
@@ -102,7 +104,7 @@ def make_grounding_scene(spec: NarrativeSpec, split: int, index: int) -> Groundi
     return GroundingScene(Scene(picture, labels, entities, "grounding"), tuple(looks))
 
 
-def _stuff(rng: np.random.Generator, spec: NarrativeSpec) -> tuple[list[str], list[int]]:
+def draw_stuff(rng: np.random.Generator, spec: NarrativeSpec) -> tuple[list[str], list[int]]:
     """Draw kinds of stuff and the places of the borders between them, along one direction."""
     count = draw(rng, *spec.stuff)
     order = rng.permutation(len(GROUNDS))[:count]
@@ -115,7 +117,7 @@ def _stuff(rng: np.random.Generator, spec: NarrativeSpec) -> tuple[list[str], li
     return names[: 1 + min(count - 1, 1)], borders[:1]
 
 
-def _paint_stuff(
+def paint_stuff(
     rng: np.random.Generator, spec: NarrativeSpec, names: list[str], borders: list[int]
 ) -> tuple[NDArray[np.int32], Ints]:
     """Return (H, W) labels from 1 and the (H, W, 3) colours, blended across the borders."""
@@ -133,9 +135,9 @@ def _paint_stuff(
     return labels, image + (grain * 24 >> 8)[..., None]
 
 
-def _things(rng: np.random.Generator, spec: NarrativeSpec) -> list[_Thing]:
+def draw_things(rng: np.random.Generator, spec: NarrativeSpec) -> list[Thing]:
     """Draw things and their twins, in painting order."""
-    things: list[_Thing] = []
+    things: list[Thing] = []
     for _ in range(draw(rng, *spec.things)):
         pattern = "plain"
         if draw(rng, 1, 100) <= spec.pattern_percent:
@@ -143,13 +145,13 @@ def _things(rng: np.random.Generator, spec: NarrativeSpec) -> list[_Thing]:
         look = Look(SHAPES[draw(rng, 0, 5)], list(COLOURS)[draw(rng, 0, 7)], pattern)
         radius = draw(rng, *spec.radius)
         place = draw(rng, radius, spec.side - radius), draw(rng, radius, spec.side - radius)
-        things.append(_Thing(look, *place, radius, draw(rng, 0, 63)))
+        things.append(Thing(look, *place, radius, draw(rng, 0, 63)))
         if draw(rng, 1, 100) <= spec.twins_percent:
             things += _twins(rng, spec, things[-1])
     return things
 
 
-def _twins(rng: np.random.Generator, spec: NarrativeSpec, thing: _Thing) -> list[_Thing]:
+def _twins(rng: np.random.Generator, spec: NarrativeSpec, thing: Thing) -> list[Thing]:
     """Draw one or two twins that touch a thing; those that would leave the picture are not."""
     found = []
     for _ in range(draw(rng, 1, 2)):
@@ -159,11 +161,12 @@ def _twins(rng: np.random.Generator, spec: NarrativeSpec, thing: _Thing) -> list
         inside = range(thing.radius * 2 // 3, spec.side - thing.radius * 2 // 3)
         if row in inside and column in inside:
             radius = thing.radius * draw(rng, 85, 110) // 100
-            found.append(_Thing(thing.look, row, column, radius, draw(rng, 0, 63)))
+            found.append(Thing(thing.look, row, column, radius, draw(rng, 0, 63)))
     return found
 
 
-def _mask(thing: _Thing, size: tuple[int, int]) -> Mask:
+def thing_mask(thing: Thing, size: tuple[int, int]) -> Mask:
+    """Return the (H, W) mask of all of a thing that lies in the picture."""
     pose = Pose(thing.row, thing.column, thing.radius, thing.radius, thing.direction)
     part, (top, left, bottom, right) = compact_mask(thing.look.name, pose, size)
     mask = np.zeros(size, dtype=bool)
@@ -184,11 +187,14 @@ def _visible(masks: list[Mask], spec: NarrativeSpec) -> list[bool]:
     return keep
 
 
-def _surface(rng: np.random.Generator, thing: _Thing, size: tuple[int, int]) -> Ints:
-    """Return (H, W, 3) colours of a thing's surface; twins of a plain look are one flat colour."""
+def surface(thing: Thing, size: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> Ints:
+    """Return (H, W, 3) colours of a thing's surface; twins of a plain look are one flat colour.
+
+    The pattern starts at ``origin`` (row, column).
+    """
     colour = np.array(COLOURS[thing.look.colour or "white"], np.int32)
     canvas = np.zeros((*size, 3), np.int32) + colour
-    rows, columns = grid(0, 0, *size)
+    rows, columns = grid(-origin[0], -origin[1], *size)
     if thing.look.pattern == "striped":
         marked = along(rows, columns, 7) % 8 < 4
     elif thing.look.pattern == "dotted":

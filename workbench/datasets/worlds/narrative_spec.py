@@ -77,26 +77,42 @@ def parse_narrative_spec(
         path = f"{name}.{key}"
         if key not in raw:
             raise BadInput(where, path, "missing", "add it, see configs/mini/worlds.yaml")
-        values[key] = _value(where, path, key, raw[key])
+        values[key] = field_value(where, path, key, raw[key])
     return NarrativeSpec(**values)
 
 
-def _value(where: str | Path, path: str, key: str, value: Any) -> Any:
+def field_value(
+    where: str | Path, path: str, key: str, value: Any, splits: tuple[str, ...] = SPLITS
+) -> Any:
+    """Return one typed field of a world of this family.
+
+    Raises:
+        BadInput: Of the wrong type or out of range.
+    """
     if key == "format":
         return FORMAT
     if key == "splits":
-        if not isinstance(value, dict) or not value or not set(value) <= set(SPLITS):
-            fix = f"map any of {', '.join(SPLITS)} to whole numbers"
+        if not isinstance(value, dict) or not value or not set(value) <= set(splits):
+            fix = f"map any of {', '.join(splits)} to whole numbers"
             raise BadInput(where, path, repr(value), fix)
         return {split: _whole(where, f"{path}.{split}", n) for split, n in value.items()}
     if key in RANGES:
-        if not isinstance(value, list) or len(value) != 2:
-            raise BadInput(where, path, repr(value), "give two whole numbers, [low, high]")
-        low, high = (_whole(where, path, item, 1) for item in value)
-        if low > high:
-            raise BadInput(where, path, repr(value), "give the lower number first")
-        return low, high
+        return closed_range(where, path, value)
     return _whole(where, path, value, most=100 if key.endswith("_percent") else None)
+
+
+def closed_range(where: str | Path, path: str, value: Any) -> Range:
+    """Return a closed range of positive whole numbers.
+
+    Raises:
+        BadInput: It is none.
+    """
+    if not isinstance(value, list) or len(value) != 2:
+        raise BadInput(where, path, repr(value), "give two whole numbers, [low, high]")
+    low, high = (_whole(where, path, item, 1) for item in value)
+    if low > high:
+        raise BadInput(where, path, repr(value), "give the lower number first")
+    return low, high
 
 
 def _whole(

@@ -21,6 +21,7 @@ Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 
 _FILTER_UP = 2
+_GRAY, _RGB = 0, 2
 _LONGEST_MATCH = 258
 _SHORTEST_MATCH = 3
 # First length and number of extra bits of the length codes 257 to 285.
@@ -34,12 +35,24 @@ _LENGTH_CODES = (
 def write_png(path: Path, image: Bytes) -> None:
     """Write (H, W, 3) uint8 RGB as PNG."""
     height, width, _ = image.shape
-    rows = image.reshape(height, width * 3)
-    above = np.vstack([np.zeros((1, width * 3), np.uint8), rows[:-1]])
-    filtered = np.empty((height, width * 3 + 1), np.uint8)
+    _write(path, image.reshape(height, width * 3), (width, height, 8, _RGB))
+
+
+def write_gray_png(path: Path, image: Bytes | NDArray[np.uint16]) -> None:
+    """Write (H, W) uint8 or uint16 as PNG of one channel of 8 or 16 bits."""
+    height, width = image.shape
+    depth = image.dtype.itemsize
+    rows = image.astype(f">u{depth}").view(np.uint8).reshape(height, width * depth)
+    _write(path, rows, (width, height, 8 * depth, _GRAY))
+
+
+def _write(path: Path, rows: Bytes, about: tuple[int, int, int, int]) -> None:
+    """Write (H, bytes a row) with width, height, bits a channel and kind of colour."""
+    above = np.vstack([np.zeros((1, rows.shape[1]), np.uint8), rows[:-1]])
+    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _FILTER_UP
     filtered[:, 1:] = rows - above
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *about, 0, 0, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
         stream.write(b"\x89PNG\r\n\x1a\n")

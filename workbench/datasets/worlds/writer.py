@@ -3,25 +3,62 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.datasets.manifest import manifest_entry
+from workbench.datasets.worlds.ade20k_layout import Ade20kWriter
+from workbench.datasets.worlds.camo_layout import write_camo
 from workbench.datasets.worlds.coco_layout import CocoWriter
 from workbench.datasets.worlds.contact_sheet import ContactSheet
+from workbench.datasets.worlds.dis_layout import write_dis
+from workbench.datasets.worlds.entityseg_classes_layout import EntitySegClassesWriter
 from workbench.datasets.worlds.entityseg_layout import EntitySegWriter
+from workbench.datasets.worlds.families import FAMILIES
+from workbench.datasets.worlds.fewshot_layout import write_fewshot
 from workbench.datasets.worlds.grounding_scene import make_grounding_scene
+from workbench.datasets.worlds.lvis_layout import write_lvis
 from workbench.datasets.worlds.narrative_layout import NarrativeWriter
 from workbench.datasets.worlds.narrative_spec import NarrativeSpec, parse_narrative_spec
+from workbench.datasets.worlds.ocid_layout import write_ocid
+from workbench.datasets.worlds.referring_spec import ReferringSpec, VideoSpec
 from workbench.datasets.worlds.scene import Scene, make_scene
+from workbench.datasets.worlds.set_spec import SET_SPLITS, SetSpec, parse_set_spec
+from workbench.datasets.worlds.sginw_layout import write_sginw
 from workbench.datasets.worlds.spec import WorldSpec, load_specs, parse_spec
 from workbench.errors import BadInput
 from workbench.files import atomic_folder, sha256_tree, write_json
 from workbench.paths import project_root
 
 SPLITS = ("train", "val", "captions")
-FORMATS = {"entityseg": "entityseg", "coco": "coco_panoptic", "png": "coco_panoptic"}
+# On-disk form of the splits of each format of worlds; a split may have its own.
+FORMATS = {
+    "entityseg": "entityseg",
+    "entityseg_classes": "coco_instances",
+    "ade20k": "coco_panoptic",
+    "coco": "coco_panoptic",
+    "png": "coco_panoptic",
+    "lvis": "lvis",
+    "ocid": "ocid",
+    "camo_pp": "coco_instances",
+    "fss1000": "fss1000",
+    "dis5k": "binary_masks",
+    "sginw": "sginw",
+    **{name: family.form for name, family in FAMILIES.items()},
+}
+Spec = WorldSpec | NarrativeSpec | SetSpec | ReferringSpec | VideoSpec
+Entries = dict[str, dict[str, Any]]
+
+
+SET_WRITERS: dict[str, Callable[[Path, SetSpec, ContactSheet], Entries]] = {
+    "lvis": write_lvis,
+    "ocid": write_ocid,
+    "camo_pp": write_camo,
+    "fss1000": write_fewshot,
+    "dis5k": write_dis,
+    "sginw": write_sginw,
+}
 
 
 class SplitWriter(Protocol):
@@ -50,15 +87,27 @@ def write_world(name: str, spec: dict[str, Any], out: Path) -> None:
     """
     typed = parse_world(name, spec)
     with atomic_folder(out) as aside:
-        entries: dict[str, dict[str, Any]] = {}
         sheet = ContactSheet()
-        for number, split in enumerate(s for s in SPLITS if s in typed.splits):
-            writer = _split_writer(aside, split, typed)
-            for index in range(typed.splits[split]):
-                sheet.add(_add_scene(writer, typed, number, index))
-            entries |= writer.close()
-        sheet.write(aside / "contact_sheet.png")
+        if isinstance(typed, ReferringSpec | VideoSpec):
+            entries = FAMILIES[typed.format].write(aside, typed)
+        else:
+            if isinstance(typed, SetSpec):
+                entries = SET_WRITERS[typed.format](aside, typed, sheet)
+            else:
+                entries = _write_scenes(aside, typed, sheet)
+            sheet.write(aside / "contact_sheet.png")
         write_json(aside / "manifest.json", _manifest(name, typed, aside, entries))
+
+
+def _write_scenes(root: Path, spec: WorldSpec | NarrativeSpec, sheet: ContactSheet) -> Entries:
+    """Write a world of scenes, split by split; return the manifest's entries."""
+    entries: Entries = {}
+    for number, split in enumerate(s for s in SPLITS if s in spec.splits):
+        writer = _split_writer(root, split, spec)
+        for index in range(spec.splits[split]):
+            sheet.add(_add_scene(writer, spec, number, index))
+        entries |= writer.close()
+    return entries
 
 
 def write_worlds(scale: str, out_root: Path, names: Iterable[str] | None = None) -> list[Path]:
@@ -89,23 +138,34 @@ def write_worlds(scale: str, out_root: Path, names: Iterable[str] | None = None)
     return [out_root / name for name in chosen]
 
 
-def parse_world(
-    name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml"
-) -> WorldSpec | NarrativeSpec:
+def parse_world(name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml") -> Spec:
     """Check a world's mapping of whichever format and return it typed.
 
     Raises:
         BadInput: A field is missing, unknown, of the wrong type or out of range.
     """
-    if isinstance(raw, dict) and raw.get("format") == "png":
+    form = str(raw.get("format")) if isinstance(raw, dict) else ""
+    if form == "png":
         return parse_narrative_spec(name, raw, where)
+    if form in SET_SPLITS:
+        return parse_set_spec(name, raw, where)
+    if form in FAMILIES:
+        return FAMILIES[form].parse(name, raw, where)
     return parse_spec(name, raw, where)
+
+
+SCENE_WRITERS: dict[str, Callable[[Path, str, WorldSpec], SplitWriter]] = {
+    "coco": CocoWriter,
+    "entityseg": EntitySegWriter,
+    "entityseg_classes": EntitySegClassesWriter,
+    "ade20k": Ade20kWriter,
+}
 
 
 def _split_writer(root: Path, split: str, spec: WorldSpec | NarrativeSpec) -> SplitWriter:
     if isinstance(spec, NarrativeSpec):
         return NarrativeWriter(root, split, spec)
-    return (CocoWriter if spec.format == "coco" else EntitySegWriter)(root, split, spec)
+    return SCENE_WRITERS[spec.format](root, split, spec)
 
 
 def _add_scene(
@@ -122,14 +182,12 @@ def _add_scene(
     return scene
 
 
-def _manifest(
-    name: str, spec: WorldSpec | NarrativeSpec, root: Path, entries: dict[str, dict[str, Any]]
-) -> Any:
+def _manifest(name: str, spec: Spec, root: Path, entries: Entries) -> Any:
     """Describe the files just written, down to the hash of every picture's bytes."""
-    splits = {}
+    splits, form = {}, FORMATS[spec.format]
     for split, entry in entries.items():
-        folders = [entry[key] for key in ("images", "masks") if entry[key]]
+        folders = [entry[key] for key in ("images", "masks") if entry.get(key)]
         hashes = "".join(sha256_tree(root / folder) for folder in folders)
         files = hashlib.sha256(hashes.encode()).hexdigest()
-        splits[split] = {**manifest_entry(root, entry), "files_sha256": files}
-    return {"name": name, "format": FORMATS[spec.format], "root": ".", "splits": splits}
+        splits[split] = {**manifest_entry(root, form, entry, split), "files_sha256": files}
+    return {"name": name, "format": form, "root": ".", "splits": splits}

@@ -1,0 +1,286 @@
+"""Reads pickles that hold plain data only; nothing in a file can make code run.
+
+``pickle`` builds whatever a file asks for, and refusing classes alone leaves the memory open: one
+instruction may reserve gigabytes for a memo or a text. So the instructions are walked here, and
+only those for lists, tuples, dicts, numbers, booleans, None, text and bytes are known at all.
+
+Source: the instructions as ``pickletools`` of Python 3.11 documents them, protocols 0 to 5.
+"""
+
+from __future__ import annotations
+
+import codecs
+import pickletools
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput, MissingInput
+
+# The largest real file has some 40 MB, a million memo entries and marks three deep. What a file
+# may ask for is bounded well above that and well below a machine's memory.
+MOST_BYTES = 1 << 27
+MOST_MEMO = 1 << 24
+MOST_STACK = 1 << 20
+MOST_MARKS = 1000
+MOST_DIGITS = 20
+FIX = "only lists, dicts, numbers and text are read; get the release's file again"
+
+_STOP = ord(".")
+_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
+
+
+class _RefusedError(Exception):
+    """The file holds what is not plain data."""
+
+
+def read_plain_pickle(path: Path) -> Any:
+    """Return the lists, tuples, dicts, numbers, text and bytes of a pickle.
+
+    Texts that Python 2 wrote without an encoding are decoded as UTF-8 or, where they are not, as
+    Latin-1.
+
+    Raises:
+        BadInput: It holds anything else, is cut off or damaged, or would unfold to more items than
+            it has bytes.
+        MissingInput: No such file.
+    """
+    if not path.is_file():
+        raise MissingInput(path, "get the release's file")
+    if path.stat().st_size > MOST_BYTES:
+        raise BadInput(path, "pickle", f"has over {MOST_BYTES >> 20} MiB", FIX)
+    machine = _Machine(path.read_bytes())
+    try:
+        return machine.run()
+    except _RefusedError as error:
+        raise BadInput(path, "pickle", str(error), FIX) from error
+    except (IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error) as error:
+        raise BadInput(path, "pickle", f"is damaged at byte {machine.at}", FIX) from error
+
+
+class _Machine:
+    """Walks the instructions of one pickle over a stack and a memo, as ``pickle`` does."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+        self.stack: list[Any] = []
+        self.outer: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.shared = False
+
+    def run(self) -> Any:
+        data, known = self.data, _INSTRUCTIONS
+        while True:
+            code = data[self.at]
+            self.at += 1
+            if code == _STOP:
+                break
+            step = known.get(code)
+            if step is None:
+                name = _NAMES.get(code, f"byte {code}")
+                raise _RefusedError(f"asks for {name} at byte {self.at - 1}")
+            step(self)
+        if self.outer or len(self.stack) != 1:
+            raise _RefusedError("does not end with one value")
+        if self.shared:
+            _check_unfolded(self.stack[0], len(data))
+        return self.stack[0]
+
+    def take(self, count: int) -> bytes:
+        """Return the next bytes, all of which must be there."""
+        end = self.at + count
+        if count < 0 or end > len(self.data):
+            raise _RefusedError(f"is cut off at byte {len(self.data)}")
+        self.at, found = end, self.data[self.at : end]
+        return found
+
+    def number(self, form: str) -> Any:
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+
+    def line(self) -> bytes:
+        end = self.data.find(b"\n", self.at)
+        if end < 0:
+            raise _RefusedError(f"is cut off at byte {len(self.data)}")
+        found = self.data[self.at : end]
+        self.at = end + 1
+        return found
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+        if len(self.stack) > MOST_STACK:
+            raise _RefusedError(f"holds over {MOST_STACK} loose values")
+
+    def marked(self) -> list[Any]:
+        """Return what was pushed since the last mark and go back to before it."""
+        items = self.stack
+        self.stack = self.outer.pop()
+        return items
+
+    def mark(self) -> None:
+        self.outer.append(self.stack)
+        self.stack = []
+        if len(self.outer) > MOST_MARKS:
+            raise _RefusedError(f"nests over {MOST_MARKS} levels")
+
+    def remember(self, place: int) -> None:
+        self.memo[place] = self.stack[-1]
+        if len(self.memo) > MOST_MEMO:
+            raise _RefusedError(f"remembers over {MOST_MEMO} values")
+
+    def recall(self, value: Any) -> None:
+        """Push a value again; a container that occurs twice may unfold to many items."""
+        self.shared = self.shared or isinstance(value, list | tuple | dict)
+        self.push(value)
+
+    def extend(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, list):
+            raise _RefusedError(f"appends to no list at byte {self.at - 1}")
+        target.extend(items)
+
+    def set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, dict):
+            raise _RefusedError(f"sets an item of no dict at byte {self.at - 1}")
+        target.update(self.pairs(items))
+
+    def pairs(self, items: list[Any]) -> dict[Any, Any]:
+        keys, values = items[::2], items[1::2]
+        # Keys of other kinds can be chosen so that all have one hash.
+        if not all(isinstance(key, str | int) for key in keys):
+            raise _RefusedError(f"has a key that is neither text nor number at byte {self.at - 1}")
+        return dict(zip(keys, values, strict=True))
+
+    def popped(self, count: int) -> list[Any]:
+        if len(self.stack) < count:
+            raise IndexError
+        items = self.stack[len(self.stack) - count :]
+        del self.stack[len(self.stack) - count :]
+        return items
+
+    def whole(self, text: bytes) -> int:
+        text = text.rstrip(b"L")
+        if len(text) > MOST_DIGITS:
+            raise _RefusedError(f"has a number of {len(text)} digits at byte {self.at}")
+        return int(text)
+
+    def bits(self, count: int) -> int:
+        if count > 8:
+            raise _RefusedError(f"has a number of {count} bytes at byte {self.at}")
+        return int.from_bytes(self.take(count), "little", signed=True)
+
+    def protocol(self) -> None:
+        if self.take(1)[0] > 5:
+            raise _RefusedError("is of an unknown protocol")
+
+
+def _check_unfolded(value: Any, most: int) -> None:
+    """Refuse containers that hold themselves, or that unfold to more than ``most`` items."""
+    sizes: dict[int, int | None] = {}
+    waiting: list[tuple[Any, bool]] = [(value, False)]
+    while waiting:
+        item, done = waiting.pop()
+        children = list(item.values()) if isinstance(item, dict) else item
+        if not isinstance(children, list | tuple):
+            continue
+        if done:
+            sizes[id(item)] = 1 + sum(sizes.get(id(child), 1) or 1 for child in children)
+            if (sizes[id(item)] or 0) > most:
+                raise _RefusedError("unfolds to more items than it has bytes")
+            continue
+        if id(item) in sizes:
+            if sizes[id(item)] is None:
+                raise _RefusedError("holds a container that holds itself")
+            continue
+        sizes[id(item)] = None
+        waiting.append((item, True))
+        waiting += [(child, False) for child in children if isinstance(child, list | tuple | dict)]
+
+
+def _python2_text(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def _quoted(machine: _Machine) -> str:
+    line = machine.line()
+    if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
+        raise ValueError
+    return _python2_text(codecs.escape_decode(line[1:-1])[0])
+
+
+def _int_line(machine: _Machine) -> int | bool:
+    line = machine.line()
+    return line == b"01" if line in (b"00", b"01") else machine.whole(line)
+
+
+def _text(machine: _Machine, form: str) -> str:
+    return machine.take(machine.number(form)).decode("utf-8", "surrogatepass")
+
+
+Step = Callable[[_Machine], Any]
+_READERS: dict[str, Step] = {
+    "N": lambda m: None,
+    "\x88": lambda m: True,
+    "\x89": lambda m: False,
+    "I": _int_line,
+    "L": lambda m: m.whole(m.line()),
+    "J": lambda m: m.number("<i"),
+    "K": lambda m: m.number("<B"),
+    "M": lambda m: m.number("<H"),
+    "\x8a": lambda m: m.bits(m.number("<B")),
+    "\x8b": lambda m: m.bits(m.number("<I")),
+    "F": lambda m: float(m.line()),
+    "G": lambda m: m.number(">d"),
+    "S": _quoted,
+    "T": lambda m: _python2_text(m.take(m.number("<i"))),
+    "U": lambda m: _python2_text(m.take(m.number("<B"))),
+    "V": lambda m: m.line().decode("raw-unicode-escape"),
+    "X": lambda m: _text(m, "<I"),
+    "\x8c": lambda m: _text(m, "<B"),
+    "\x8d": lambda m: _text(m, "<Q"),
+    "B": lambda m: m.take(m.number("<I")),
+    "C": lambda m: m.take(m.number("<B")),
+    "\x8e": lambda m: m.take(m.number("<Q")),
+    "]": lambda m: [],
+    "}": lambda m: {},
+    ")": lambda m: (),
+    "l": lambda m: m.marked(),
+    "t": lambda m: tuple(m.marked()),
+    "d": lambda m: m.pairs(m.marked()),
+    "\x85": lambda m: tuple(m.popped(1)),
+    "\x86": lambda m: tuple(m.popped(2)),
+    "\x87": lambda m: tuple(m.popped(3)),
+}
+_STEPS: dict[str, Step] = {
+    "\x80": lambda m: m.protocol(),
+    "\x95": lambda m: m.take(8),
+    "(": lambda m: m.mark(),
+    "0": lambda m: m.popped(1),
+    "1": lambda m: m.marked(),
+    "2": lambda m: m.recall(m.stack[-1]),
+    "p": lambda m: m.remember(m.whole(m.line())),
+    "q": lambda m: m.remember(m.take(1)[0]),
+    "r": lambda m: m.remember(m.number("<I")),
+    "\x94": lambda m: m.remember(len(m.memo)),
+    "g": lambda m: m.recall(m.memo[m.whole(m.line())]),
+    "h": lambda m: m.recall(m.memo[m.take(1)[0]]),
+    "j": lambda m: m.recall(m.memo[m.number("<I")]),
+    "a": lambda m: m.extend(m.popped(1)),
+    "e": lambda m: m.extend(m.marked()),
+    "s": lambda m: m.set_items(m.popped(2)),
+    "u": lambda m: m.set_items(m.marked()),
+}
+
+
+def _pushing(read: Step) -> Step:
+    return lambda machine: machine.push(read(machine))
+
+
+_INSTRUCTIONS: dict[int, Step] = {
+    **{ord(code): _pushing(read) for code, read in _READERS.items()},
+    **{ord(code): step for code, step in _STEPS.items()},
+}
