@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from workbench.datasets.sginw import SETS
 from workbench.errors import BadInput
 from workbench.metrics.average_precision import AveragePrecision
 from workbench.metrics.coco_truth import ImageTruth, Truth
@@ -20,13 +21,7 @@ from workbench.metrics.predictions import ImageId, PredictionFile
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
 
-# Folders of the 25 sets, spelt as published. Source: microsoft/X-Decoder, branch seginw.
-SGINW_SETS = (
-    *("Airplane-Parts", "Bottles", "Brain-Tumor", "Chicken", "Cows", "Electric-Shaver"),
-    *("Elephants", "Fruits", "Garbage", "Ginger-Garlic", "Hand", "Hand-Metal", "House-Parts"),
-    *("HouseHold-Items", "Nutterfly-Squireel", "Phones", "Poles", "Puppies", "Rail"),
-    *("Salmon-Fillet", "Strawberry", "Tablets", "Toolkits", "Trash", "Watermelon"),
-)
+SGINW_SETS = tuple(SETS)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from workbench.datasets import load_entities
+from workbench.datasets.load import read_manifest
+from workbench.datasets.sginw import ANNOTATIONS
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics import instance_ap
 from workbench.metrics.coco_truth import CocoTruthFile, DatasetTruth, Truth
@@ -14,8 +17,9 @@ from workbench.metrics.predictions import PredictionFile
 from workbench.scoring.files import Left, locate
 from workbench.scoring.kinds import FileScore
 
-_ANNOTATIONS = "_annotations_min1cat.coco.json"
 _SPLIT = "valid"
+# Forms whose annotation file is COCO's own: its ids, areas and order are kept.
+_PLAIN_FORMS = ("coco_instances", "sginw")
 
 
 class Instances:
@@ -35,7 +39,8 @@ class Instances:
 class SegmentationInTheWild:
     """A folder of COCO results, ``SET.json`` each, against SGinW's folder of 25 sets.
 
-    The data set is a folder with ``SET/valid/_annotations_min1cat.coco.json``.
+    The data set is a folder with ``SET/valid/_annotations_min1cat.coco.json``, or a manifest with
+    splits ``SET_valid``.
     """
 
     metrics: tuple[str, ...] = ("AP", "AP_median", *(f"AP_{name}" for name in SGINW_SETS))
@@ -51,7 +56,7 @@ class SegmentationInTheWild:
         """
         assert predictions is not None
         files = _result_files(predictions)
-        annotations = [source / name / _SPLIT / _ANNOTATIONS for name in SGINW_SETS]
+        annotations = [_annotations_of(source, name) for name in SGINW_SETS]
         for path in annotations:
             if not path.is_file():
                 raise MissingInput(path, "all 25 sets are needed; get SGinW whole")
@@ -82,14 +87,22 @@ def _score(truth: Truth, predictions: Path) -> InstanceScores:
     return score_instances(truth, PredictionFile(predictions, truth.categories))
 
 
+def _annotations_of(source: Path, name: str) -> Path:
+    """Return where the annotations of a set are; they need not exist."""
+    if source.is_dir():
+        return source / name / _SPLIT / ANNOTATIONS
+    return locate(source, f"{name}_{_SPLIT}").annotations or source
+
+
 def _truth(source: Path, split: str) -> Truth:
     where = locate(source, split)
     if where.is_manifest:
-        from workbench.datasets import load_entities
-
-        return DatasetTruth(load_entities(source, split))
+        content = read_manifest(source)
+        form = content["splits"][split].get("format", content["format"])
+        if form not in _PLAIN_FORMS:
+            return DatasetTruth(load_entities(source, split))
     if where.annotations is None:
-        raise BadInput(source, "--dataset", "a folder", "give a manifest or COCO annotations")
+        raise BadInput(source, "--dataset", "no annotation file", "give COCO annotations")
     truth = CocoTruthFile(where.annotations)
     if not truth.categories:
         raise BadInput(source, "categories", "missing", "give annotations with categories")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.datasets.load import load_referring
+from workbench.datasets.referring import ReferringImage
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.referring_iou import METRICS, RLE, ReferringIoU
 from workbench.metrics.rle import rle_problem
@@ -37,8 +39,9 @@ class Expression:
 class Referring:
     """A JSON object of compressed RLE (null for an empty mask) by expression id.
 
-    The data set is a JSON with ``expressions``, a list of ``{"id", "segmentation", "ignore"}``:
-    masks are compressed RLE, ``ignore`` may be left out.
+    The data set is a manifest of RefCOCO's or ReasonSeg's form, or a JSON with ``expressions``, a
+    list of ``{"id", "segmentation", "ignore"}``: masks are compressed RLE, ``ignore`` may be left
+    out.
     """
 
     metrics: tuple[str, ...] = METRICS
@@ -49,9 +52,12 @@ class Referring:
         """Score every expression; one without a mask is scored as if nothing was found."""
         assert predictions is not None
         where = locate(source, split)
-        if where.annotations is None:
-            raise BadInput(source, "--dataset", "no annotation file", "give a JSON of expressions")
-        expressions = read_expressions(where.annotations)
+        if where.is_manifest:
+            expressions = scored_expressions(load_referring(source, split))
+        elif where.annotations:
+            expressions = read_expressions(where.annotations)
+        else:
+            raise BadInput(source, "--dataset", "a folder", "give a manifest or a JSON")
         return score_expressions(expressions, read_masks(predictions), predictions)
 
 
@@ -91,6 +97,20 @@ def score_expressions(
     if not sums.count:
         left.remarks.append("No expression: every metric is undefined.")
     return FileScore(sums.metrics(), left.counts, left.remarks)
+
+
+def scored_expressions(dataset: Iterable[ReferringImage]) -> Iterator[Expression]:
+    """Yield the expressions of a data set that count: RefCOCO's all, ReasonSeg's first.
+
+    Their keys are the sentences' ids; ReasonSeg, which counts sentences picture by picture, has its
+    pictures' names.
+    """
+    for image in dataset:
+        numbered = image.is_sentence is None
+        for number in image.expression_ids[: image.num_scored]:
+            key = str(number) if numbered else image.key
+            size = (image.height, image.width)
+            yield Expression(key, size, image.target, image.ignore)
 
 
 def read_masks(path: Path) -> dict[str, RLE | None]:

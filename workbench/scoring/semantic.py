@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.datasets.pictures import read_labels
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.mean_iou import IGNORE, METRICS, ConfusionMatrix, Labels
 from workbench.scoring.files import Left, inside, locate, with_progress
@@ -58,7 +59,7 @@ class SemanticMaps:
             found = predictions / name
             if not found.is_file():
                 raise MissingInput(found, "predict every annotated picture")
-            matrix.add(_read_labels(found), _read_labels(truth), found, truth)
+            matrix.add(_read_labels(found), read_labels(truth), found, truth)
         return _file_score(matrix, maps, predictions)
 
 
@@ -120,8 +121,6 @@ def _read_labels(path: Path) -> Labels:
     """Decode a PNG of one channel to (H, W) labels; palettes give their indices."""
     from PIL import Image, UnidentifiedImageError
 
-    if not path.is_file():
-        raise MissingInput(path, "get the data set's label PNGs")
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with Image.open(path) as picture:

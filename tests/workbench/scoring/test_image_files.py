@@ -59,7 +59,7 @@ def test_instances(tmp_path):
     write(annotations, {**square, "categories": []})
     with pytest.raises(BadInput, match="categories: missing"):
         evaluate(found, annotations, "instance_ap")
-    with pytest.raises(BadInput, match="a folder"):
+    with pytest.raises(BadInput, match="no annotation file"):
         evaluate(found, tmp_path, "instance_ap")
 
 
