@@ -2,12 +2,14 @@
 
 import json
 import math
+import tracemalloc
 
 import pytest
 
 from tests.workbench.metrics.test_average_precision import defined, stock
 from tests.workbench.random_masks import random_dataset
 from workbench.errors import BadInput
+from workbench.metrics import json_records
 from workbench.metrics.coco_truth import CocoTruth, CocoTruthFile
 from workbench.metrics.entity_ap import score_entities, score_entity_file
 from workbench.metrics.instance_ap import SGINW_SETS, mean_over_sets, score_instances
@@ -103,3 +105,29 @@ def test_mean_over_sets_worked_example():
     with pytest.raises(ValueError, match="no set"):
         mean_over_sets({})
     assert len(set(SGINW_SETS)) == 25
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
+    """Four times the images: what stays of each is a few per cent of what its records take."""
+    truth, results = random_dataset(0, most=60, num_images=1)
+    monkeypatch.setattr(json_records, "_CHUNK", 1 << 12)
+    peaks, sizes = [], []
+    for number in (15, 60):
+        many, found = dict(truth), []
+        many["images"] = [{**truth["images"][0], "id": at} for at in range(number)]
+        many["annotations"] = [
+            {**one, "id": at * 1000 + one["id"], "image_id": at}
+            for at in range(number)
+            for one in truth["annotations"]
+        ]
+        found = [{**one, "image_id": at} for at in range(number) for one in results]
+        write(tmp_path, many, found)
+        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+        tracemalloc.start()
+        score_entity_file(
+            CocoTruthFile(tmp_path / "truth.json"), PredictionFile(tmp_path / "found.json")
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] - peaks[0] < 0.2 * (sizes[1] - sizes[0]), peaks
