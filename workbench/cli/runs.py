@@ -36,20 +36,25 @@ def add_verbs(verbs: Any) -> None:
     evaluate = verbs.add_parser(
         "evaluate",
         help="score a predictions file",
-        description="Score masks (.jsonl of the segment stage, or COCO results of any tool, .json) "
-        "or groundings (.jsonl of the ground stage or of any tool) against a data set.",
+        description="Score predictions of the stages or of any other tool against a data set, or "
+        "annotations. docs/predictions.md describes the files of each metric.",
         allow_abbrev=False,
     )
-    evaluate.add_argument("predictions", type=Path, metavar="PREDICTIONS")
     evaluate.add_argument(
-        "--dataset", required=True, metavar="NAME", help="of params.yaml, or a JSON file: a "
-        "manifest or COCO annotations",
+        "predictions", type=Path, nargs="?", metavar="PREDICTIONS", help="file or folder; none for "
+        "shape_statistics of a data set",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--dataset", required=True, metavar="NAME", help="of params.yaml, or a path: a manifest, "
+        "an annotation file or, for dichotomous, a folder",
     )  # fmt: skip
     evaluate.add_argument(
         "--metric",
         default="entity_ap",
         metavar="NAME",
-        help="entity_ap, grounding_recall or one number of them",
+        help="entity_ap, grounding_recall or one number of them; instance_ap, sginw_ap, mean_iou, "
+        "panoptic_quality, referring_iou, dichotomous, tube_ap, tube_entity_ap, vpq, "
+        "annotator_agreement, shape_statistics",
     )
     evaluate.add_argument(
         "--threshold", type=probability, default=0.5, metavar="P", help="above it, a plural phrase "
@@ -107,7 +112,7 @@ def _value(text: str) -> Any:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
-    """Score one file and print its metrics in percent, or as fractions with ``--json``."""
+    """Score and print, fractions in percent unless they have a unit, or with ``--json`` as is."""
     from workbench.stages.evaluate import evaluate_predictions
 
     result = evaluate_predictions(
@@ -122,7 +127,16 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
         return 0
     width = max(6, *map(len, result["metrics"]))
     for name, value in result["metrics"].items():
-        print(f"{name:<{width}} {'undefined' if value is None else f'{100 * value:.1f}'}")
+        print(f"{name:<{width}} {_printed(value, result.get('units', {}).get(name))}")
     for remark in result["remarks"]:
         print(f"note: {remark}")
     return 0
+
+
+def _printed(value: float | None, unit: str | None) -> str:
+    """Return a number as the tables print its kind: percent, ratios of three digits, amounts."""
+    if value is None:
+        return "undefined"
+    if unit is None:
+        return f"{100 * value:.1f}"
+    return f"{value:.3f}" if unit == "ratio" else f"{value:.1f} {unit}"

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics import entity_ap, grounding_recall
+from workbench.metrics.coco_truth import DatasetTruth, Truth
 from workbench.metrics.groundings import entities_beside, read_groundings
-from workbench.metrics.predictions import read_predictions
+from workbench.metrics.predictions import PredictionFile
 from workbench.params import PREDICTIONS
 from workbench.scoring.records import number
 
@@ -67,39 +68,29 @@ class Entities:
     metrics: tuple[str, ...] = entity_ap.METRICS
     measured: tuple[str, ...] = ()
 
-    def truth(self, manifest: Path, split: str, fix: str) -> dict[str, Any]:
-        """Return a split as class-agnostic COCO ground truth, read by its own adapter."""
+    def truth(self, manifest: Path, split: str, fix: str) -> Truth:
+        """Return a split, read picture by picture by its own adapter."""
         from workbench.datasets import load_entities
 
         if not manifest.is_file():
             raise MissingInput(manifest, fix)
-        return load_entities(manifest, split).to_coco()
+        return DatasetTruth(load_entities(manifest, split))
 
     def sizes(self, truth: Any) -> dict[str, int]:
         """Return the numbers of images and of entities that are not crowds."""
-        entities = sum(not a.get("iscrowd", 0) for a in truth["annotations"])
-        return {"num_images": len(truth["images"]), "num_entities": entities}
+        return {"num_images": len(truth), "num_entities": truth.num_entities}
 
     def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
         """Score entities; nothing of ``about`` matters to them."""
-        sizes = entity_ap.image_sizes(truth)
-        predictions = read_predictions(path, sizes)
-        scores = entity_ap.score_entities(truth, predictions.results)
-        missing = len(sizes) - len(predictions.image_ids)
+        scores = entity_ap.score_entity_file(truth, PredictionFile(path))
         counts = {
             "num_images": scores.num_images,
             "num_entities": scores.num_entities,
             "num_predictions": scores.num_predictions,
-            "images_without_prediction": missing,
+            "images_without_prediction": scores.images_without_prediction,
             "entities_with_id_zero": scores.num_id_zero,
         }
-        remarks = scores.remarks()
-        if missing:
-            remarks.append(
-                f"{missing} of {len(sizes)} images have no prediction record; their entities "
-                "count as missed."
-            )
-        return FileScore(scores.metrics, counts, remarks)
+        return FileScore(scores.metrics, counts, scores.remarks())
 
     def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:
         """Return nothing: times and memory are read for every kind."""

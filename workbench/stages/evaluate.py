@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, write_json
-from workbench.metrics import entity_ap
+from workbench.metrics.coco_truth import CocoTruthFile
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
+from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
 from workbench.scoring.records import number, or_none, read_json, runs_of, summary
 from workbench.stages.cli import run_stage
@@ -28,7 +29,7 @@ from workbench.stages.cli import run_stage
 COSTS = ("mem_train_GB", "mem_infer_GB", "train_time_s", "train_device_s", "infer_time_ms")
 # What ``esg evaluate --metric`` accepts: a family of each kind of predictions, or one number of it.
 FAMILIES = {"entity_ap": "entities", "grounding_recall": "groundings"}
-METRIC_NAMES = (*FAMILIES, *(name for kind in KINDS.values() for name in kind.metrics))
+METRIC_NAMES = (*FAMILIES, *FILE_METRICS, *(n for kind in KINDS.values() for n in kind.metrics))
 
 _FROM_TRAIN = ("run_id", "git_commit", "git_dirty", "config_sha256", "data_sha256", "code_sha256")
 
@@ -107,7 +108,7 @@ def _source(layout: Layout, kind: Kind, predictions: str) -> _Source:
 
 
 def evaluate_predictions(
-    predictions: Path,
+    predictions: Path | None,
     dataset: str,
     metric: str = "entity_ap",
     split: str = "val",
@@ -118,18 +119,27 @@ def evaluate_predictions(
     Args:
         predictions: Entities file (``.jsonl``), COCO results list (``.json``) or, for metrics of
             groundings, a groundings file (``.jsonl``; masks that are not the annotated ones in
-            ``NAME.entities.jsonl`` beside it).
-        dataset: A data set of ``params.yaml``, a path to a manifest, or, for entities, a path to a
-            COCO annotation file.
+            ``NAME.entities.jsonl`` beside it); for the other families see docs/predictions.md.
+            None for ``shape_statistics`` of a data set itself.
+        dataset: A data set of ``params.yaml``, a path to a manifest, or, for entities and the
+            families scored from files, to an annotation file or folder.
         metric: One of ``METRIC_NAMES``.
         split: Split of the data set; not used with an annotation file.
         threshold: Probability above which a plural phrase means an entity; for groundings.
 
     Returns:
-        ``metrics`` by name (fractions, None where undefined), counts and remarks.
+        ``metrics`` by name (fractions, None where undefined; ``units`` names those that are
+        something else), counts and remarks.
+
+    Raises:
+        BadInput, MissingInput: Unknown metric, or files that cannot be used.
     """
     if metric not in METRIC_NAMES:
         raise BadInput("--metric", metric, "unknown", f"use one of {', '.join(METRIC_NAMES)}")
+    check_needed(predictions, metric)
+    if metric in FILE_METRICS:
+        return _evaluate_files(predictions, dataset, metric, split)
+    assert predictions is not None
     name = FAMILIES.get(metric) or next(n for n, k in KINDS.items() if metric in k.metrics)
     kind = KINDS[name]
     truth = _named_truth(kind, dataset, split)
@@ -139,6 +149,26 @@ def evaluate_predictions(
         "predictions": str(predictions),
         "dataset": dataset,
         "metrics": {name: or_none(scores.values[name]) for name in chosen},
+        **scores.counts,
+        "remarks": scores.remarks,
+    }
+
+
+def _evaluate_files(
+    predictions: Path | None, dataset: str, metric: str, split: str
+) -> dict[str, Any]:
+    family, path = FILE_METRICS[metric], Path(dataset)
+    if path.suffix != ".json" and not path.is_dir():
+        path = project_root() / Layout(load_params()["scale"]).manifest(dataset)
+        if not path.is_file():
+            raise MissingInput(path, f"run `dvc repro prep@{dataset}`, or give a path")
+    scores = family.score(predictions, path, split)
+    return {
+        "predictions": None if predictions is None else str(predictions),
+        "dataset": dataset,
+        "split": split,
+        "metrics": {name: or_none(value) for name, value in scores.values.items()},
+        "units": dict(family.units),
         **scores.counts,
         "remarks": scores.remarks,
     }
@@ -154,7 +184,7 @@ def _named_truth(kind: Kind, dataset: str, split: str) -> Any:
     content = read_json(path, "give a manifest or a COCO annotation file")
     if "splits" in content or kind is not KINDS["entities"]:
         return kind.truth(path, split, "give a manifest")
-    return entity_ap.load_ground_truth(path)
+    return CocoTruthFile(path)
 
 
 def _train_runs(

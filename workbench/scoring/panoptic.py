@@ -1,0 +1,132 @@
+"""Scores files in COCO's panoptic form: a JSON and a folder of PNGs of each side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.datasets.images import ImageFolder
+from workbench.datasets.pictures import read_picture
+from workbench.errors import BadInput, MissingInput
+from workbench.metrics.json_records import ImageId, Item, RecordsByImage
+from workbench.metrics.panoptic_quality import METRICS, Labels, PanopticQuality
+from workbench.scoring.files import Left, locate, with_progress
+from workbench.scoring.kinds import FileScore
+
+_FIX = "write it in COCO's panoptic form"
+
+
+class PanopticImages:
+    """A COCO panoptic JSON with its folder of PNGs against another, or against a manifest's.
+
+    The PNGs are in the folder of the JSON's name without suffix, as panopticapi has them.
+    """
+
+    metrics: tuple[str, ...] = METRICS
+    units: Mapping[str, str] = {}
+    needs_predictions = True
+
+    def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
+        """Score every annotated image; each must be predicted, be it as all void."""
+        assert predictions is not None
+        where = locate(source, split)
+        if where.annotations is None:
+            raise BadInput(source, "--dataset", "no annotation file", "give a COCO panoptic JSON")
+        truth = PanopticFile(where.annotations, where.masks)
+        return score_panoptic_files(truth, PanopticFile(predictions))
+
+
+class PanopticFile:
+    """One side: a panoptic JSON, and its PNGs in the folder of the same name without suffix.
+
+    Args:
+        path: The JSON.
+        masks: Folder of the PNGs; None for the one beside the JSON.
+
+    Raises:
+        MissingInput: No such file or folder.
+        BadInput: Damaged JSON, two records of one image, categories without ids.
+    """
+
+    def __init__(self, path: Path, masks: Path | None = None) -> None:
+        if not path.is_file():
+            raise MissingInput(path, "give a COCO panoptic JSON")
+        folder = masks or path.with_suffix("")
+        if not folder.is_dir():
+            raise MissingInput(folder, f"the PNGs of {path.name} belong into this folder")
+        self.path, self._folder = path, ImageFolder(folder)
+        self.isthing: dict[int, bool] = {}
+        self._records = RecordsByImage(path, "annotations", _FIX, self._see)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def image_ids(self) -> list[ImageId]:
+        """Return the images that have a record, in file order."""
+        return list(self._records.image_ids())
+
+    def of(self, image_id: ImageId) -> tuple[Labels, list[Mapping[str, Any]], Path] | None:
+        """Return an image's (H, W, 3) colours, segments and PNG; None without a record.
+
+        Raises:
+            MissingInput: No PNG.
+            BadInput: A damaged record or PNG.
+        """
+        found = self._records.of(image_id)
+        if not found:
+            return None
+        if len(found) > 1:
+            problem = f"image {image_id!r} a second time"
+            raise BadInput(self.path, f"{found[1][0]}.image_id", problem, _FIX)
+        place, record = found[0]
+        for key, kind in (("file_name", str), ("segments_info", list)):
+            if not isinstance(record.get(key), kind):
+                raise BadInput(self.path, f"{place}.{key}", "missing", _FIX)
+        png = self._folder.find(record["file_name"], self.path, f"{place}.file_name")
+        return read_picture(png), record["segments_info"], png
+
+    def _see(self, item: Item) -> None:
+        if item.field != "categories":
+            return
+        category = item.value if isinstance(item.value, dict) else {}
+        number, isthing = category.get("id"), category.get("isthing")
+        if type(number) is not int or isthing not in (0, 1) or number in self.isthing:
+            place = f"categories[{item.position}]"
+            problem = "id and isthing are missing, not numbers, or given twice"
+            raise BadInput(self.path, place, problem, _FIX)
+        self.isthing[number] = bool(isthing)
+
+
+def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
+    """Score panoptic predictions; one picture of each side is in memory at a time.
+
+    Raises:
+        MissingInput: A PNG is not there.
+        BadInput: An annotated image without a prediction, or see ``PanopticQuality.add``.
+    """
+    if not truth.isthing:
+        raise BadInput(truth.path, "categories", "missing", "give the annotations of the data set")
+    quality = PanopticQuality(truth.isthing)
+    for image_id in with_progress(truth.image_ids(), "images"):
+        annotated, predicted = truth.of(image_id), found.of(image_id)
+        if predicted is None:
+            fix = "predict every annotated image; one without segments has an all-void PNG"
+            raise BadInput(found.path, "annotations", f"no prediction for image {image_id!r}", fix)
+        assert annotated is not None
+        quality.add(*annotated[:2], *predicted[:2], predicted[2], annotated[2])
+    counts = quality.counts
+    left = Left({**counts, "num_categories": quality.num_categories})
+    left.count(
+        "predictions_left_out",
+        len(found) - counts["num_images"],
+        "{} predictions of images that are not annotated are left out.",
+    )
+    left.count(
+        "unlisted_truth_ids",
+        counts["unlisted_truth_ids"],
+        "{} ids of annotated PNGs are not in their JSON: neither void nor segments.",
+    )
+    if not quality.num_categories:
+        left.remarks.append("No segment on either side: every metric is undefined.")
+    return FileScore(quality.metrics(), left.counts, left.remarks)
