@@ -11,9 +11,10 @@ sides, both taken at the means over seeds:
   calls +-0.2 between trainings of Mask2Former normal (facebookresearch/Mask2Former issue 46).
 
 Sides that `==` finds equal to nine digits come from the same runs: noise cannot part them, and the
-claim holds. Any other comparison within the noise is undecided, and `and`, `or`, `not` carry that on only where it
-matters: ``true or undecided`` is true. Verdicts: *supported*, *contradicted*, *inconclusive* (the
-noise decides) and *not run* (a cell is missing). Constants and quoted values have no noise.
+claim holds. Any other comparison within the noise is undecided, and `and`, `or`, `not` carry that
+on only where it matters: ``true or undecided`` is true. Verdicts: *supported*, *contradicted*,
+*inconclusive* (the noise decides) and *not run* (a cell is missing). Constants and quoted values
+have no noise.
 """
 
 from __future__ import annotations
