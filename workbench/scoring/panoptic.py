@@ -18,7 +18,7 @@ from workbench.scoring.files import Left, locate, with_progress
 from workbench.scoring.kinds import FileScore
 
 _FIX = "write it in COCO's panoptic form"
-_DECODERS, _AHEAD = 2, 2
+_DECODERS, _AHEAD = 2, 1
 
 
 class PanopticImages:
@@ -103,7 +103,7 @@ class PanopticFile:
 
 
 def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
-    """Score panoptic predictions; the PNGs of three images are in memory at a time.
+    """Score panoptic predictions; the PNGs of two images are in memory at a time.
 
     Raises:
         MissingInput: A PNG is not there.
@@ -149,7 +149,7 @@ class _Side:
 
 
 def _read_ahead(truth: PanopticFile, found: PanopticFile) -> Iterator[tuple[_Side, _Side]]:
-    """Yield both sides of the annotated images, while the next ones' PNGs are decoded.
+    """Yield both sides of the annotated images, while the next one's PNGs are decoded.
 
     Decoding takes three quarters of the time, and leaves Python free to count meanwhile.
     """
