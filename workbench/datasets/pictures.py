@@ -30,33 +30,21 @@ def _any_size() -> Iterator[None]:
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Decode a picture to (H, W, 3) uint8 RGB, pixels as stored; not for several threads at once.
+    """Decode a picture to (H, W, 3) uint8 RGB, pixels as stored.
 
     Raises:
         BadInput: Not a picture, or truncated.
         MissingInput: No such file.
     """
-    with decoding():
-        return decode_picture(path)
-
-
-@contextmanager
-def decoding() -> Iterator[None]:
-    """Lift limits and silence warnings of the whole process, for one decoding or for threads'."""
-    with _any_size(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def decode_picture(path: Path) -> NDArray[np.uint8]:
-    """Do as ``read_picture`` inside ``decoding``, which several threads may share."""
     from PIL import Image, UnidentifiedImageError
 
     if not path.is_file():
         raise MissingInput(path, "get the data set's pictures")
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+        with _any_size(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                return np.asarray(picture.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         found = str(error).replace("\n", " ")
         raise BadInput(path, "picture", found, "the file is damaged; get it again") from error

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.datasets.images import ImageFolder
-from workbench.datasets.pictures import decode_picture, decoding
+from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import ImageId, Item, RecordsByImage
 from workbench.metrics.panoptic_quality import METRICS, Labels, PanopticQuality
@@ -18,7 +15,6 @@ from workbench.scoring.files import Left, locate, with_progress
 from workbench.scoring.kinds import FileScore
 
 _FIX = "write it in COCO's panoptic form"
-_DECODERS, _AHEAD = 2, 1
 
 
 class PanopticImages:
@@ -70,12 +66,12 @@ class PanopticFile:
         """Return the images that have a record, in file order."""
         return list(self._records.image_ids())
 
-    def find(self, image_id: ImageId) -> tuple[Path, list[Any]] | None:
-        """Return an image's PNG and its segments; None without a record.
+    def of(self, image_id: ImageId) -> tuple[Labels, list[Mapping[str, Any]], Path] | None:
+        """Return an image's (H, W, 3) colours, segments and PNG; None without a record.
 
         Raises:
             MissingInput: No PNG.
-            BadInput: A damaged record, or two of the image.
+            BadInput: A damaged record or PNG.
         """
         found = self._records.of(image_id)
         if not found:
@@ -88,7 +84,7 @@ class PanopticFile:
             if not isinstance(record.get(key), kind):
                 raise BadInput(self.path, f"{place}.{key}", "missing", _FIX)
         png = self._folder.find(record["file_name"], self.path, f"{place}.file_name")
-        return png, record["segments_info"]
+        return read_picture(png), record["segments_info"], png
 
     def _see(self, item: Item) -> None:
         if item.field != "categories":
@@ -103,7 +99,7 @@ class PanopticFile:
 
 
 def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
-    """Score panoptic predictions; the PNGs of two images are in memory at a time.
+    """Score panoptic predictions; one picture of each side is in memory at a time.
 
     Raises:
         MissingInput: A PNG is not there.
@@ -112,16 +108,13 @@ def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
     if not truth.isthing:
         raise BadInput(truth.path, "categories", "missing", "give the annotations of the data set")
     quality = PanopticQuality(truth.isthing)
-    with decoding():
-        for annotated, predicted in _read_ahead(truth, found):
-            quality.add(
-                annotated.labels.result(),
-                annotated.segments,
-                predicted.labels.result(),
-                predicted.segments,
-                predicted.png,
-                annotated.png,
-            )
+    for image_id in with_progress(truth.image_ids(), "images"):
+        annotated, predicted = truth.of(image_id), found.of(image_id)
+        if predicted is None:
+            fix = "predict every annotated image; one without segments has an all-void PNG"
+            raise BadInput(found.path, "annotations", f"no prediction for image {image_id!r}", fix)
+        assert annotated is not None
+        quality.add(*annotated[:2], *predicted[:2], predicted[2], annotated[2])
     counts = quality.counts
     left = Left({**counts, "num_categories": quality.num_categories})
     left.count(
@@ -137,37 +130,3 @@ def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
     if not quality.num_categories:
         left.remarks.append("No segment on either side: every metric is undefined.")
     return FileScore(quality.metrics(), left.counts, left.remarks)
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One image of one side: (H, W, 3) colours, perhaps still being decoded, segments, file."""
-
-    labels: Future[Labels]
-    segments: list[Any]
-    png: Path
-
-
-def _read_ahead(truth: PanopticFile, found: PanopticFile) -> Iterator[tuple[_Side, _Side]]:
-    """Yield both sides of the annotated images, while the next one's PNGs are decoded.
-
-    Decoding takes three quarters of the time, and leaves Python free to count meanwhile.
-    """
-    with ThreadPoolExecutor(max_workers=_DECODERS) as pool:
-        ahead: deque[tuple[_Side, _Side]] = deque()
-        for image_id in with_progress(truth.image_ids(), "images"):
-            annotated, predicted = truth.find(image_id), found.find(image_id)
-            if predicted is None:
-                fix = "predict every annotated image; one without segments has an all-void PNG"
-                problem = f"no prediction for image {image_id!r}"
-                raise BadInput(found.path, "annotations", problem, fix)
-            assert annotated is not None
-            ahead.append((_begin(pool, *annotated), _begin(pool, *predicted)))
-            if len(ahead) > _AHEAD:
-                yield ahead.popleft()
-        while ahead:
-            yield ahead.popleft()
-
-
-def _begin(pool: ThreadPoolExecutor, png: Path, segments: list[Any]) -> _Side:
-    return _Side(pool.submit(decode_picture, png), segments, png)
