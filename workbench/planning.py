@@ -314,6 +314,7 @@ class _Records:
             "train": layout.checkpoints(key) / "train.json",
             "finetune": layout.checkpoints(key) / "train.json",
             "pretrain": layout.pretrained(key) / "pretrain.json",
+            "pretrain_joint": layout.pretrained(key) / "pretrain.json",
             "segment": layout.entities(key) / "segment.json",
             "ground": layout.groundings(key) / "groundings.json",
         }

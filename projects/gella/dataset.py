@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,40 +82,12 @@ class GroundingDataset(DrawDataset):
         narratives = load_narratives(self.manifest, split)
         if len(narratives) == 0:
             raise BadInput(self.manifest, f"splits.{split}", "no narrative", "run prep again")
-        arrays = self._cached(split, narratives) if self.cache else None
+        arrays = None
+        if self.cache:
+            arrays = cached_pictures(
+                self.manifest, split, narratives.entities, self.encoder_config, self.size
+            )
         return _Split(narratives, arrays)
-
-    def _cached(self, split: str, narratives: NarrativeDataset) -> Arrays:
-        if not self.encoder_config.get("frozen", True):
-            fix = "set cache=False or frozen=True"
-            raise BadInput("image_encoder", "frozen", "features of a trained encoder", fix)
-        entry = read_json(self.manifest, "run prep")["splits"][split]
-        pretrained = self.encoder_config.get("pretrained")
-        depends_on = {
-            "manifest": sha256_file(self.manifest),
-            "split": entry,
-            "size": self.size,
-            "encoder": sha256_tree(Path(pretrained)) if pretrained else self.encoder_config,
-            "input_size": self.input_size,
-            "code": [sha256_file(Path(__file__).with_name(f"{name}.py"))
-                     for name in ("picture_cache", "image_encoder", "colormap")],
-        }  # fmt: skip
-        root = store_root() / "work_dirs" / "pictures"
-        return cached_arrays(root, depends_on, lambda: self._compute(narratives))
-
-    def _compute(self, narratives: NarrativeDataset) -> Arrays:
-        entities = narratives.entities
-        labels = np.stack([self._labels(image) for image in entities])
-        encoder = MODELS.build(self.encoder_config).eval()
-        pixels = (clip_pixels(read_photo(image.file), self.input_size) for image in entities)
-        features = []
-        with torch.no_grad():
-            for batch in _batches(pixels, FEATURE_BATCH):
-                features.append(encoder(torch.stack(batch)).numpy().astype(np.float16))
-        return {"labels": labels, "features": np.concatenate(features)}
-
-    def _labels(self, image: EntityImage) -> NDArray[np.uint16]:
-        return entity_labels(decode_masks(image), self.size)
 
     def __len__(self) -> int:
         return self.count
@@ -160,7 +132,7 @@ class GroundingDataset(DrawDataset):
     def _label_map(self, index: int, image: EntityImage) -> NDArray[np.uint16]:
         split = self.grounded
         if split.arrays is None:
-            return self._labels(image)
+            return entity_labels(decode_masks(image), self.size)
         return np.asarray(split.arrays["labels"][split.picture_of(index)])
 
     def _image(self, split: _Split, index: int, image: EntityImage) -> torch.Tensor:
@@ -168,6 +140,61 @@ class GroundingDataset(DrawDataset):
             return clip_pixels(read_photo(image.file), self.input_size)
         features = split.arrays["features"][split.picture_of(index)]
         return torch.from_numpy(features.astype(np.float32))
+
+
+def cached_pictures(
+    manifest: Path,
+    split: str,
+    entities: Sequence[EntityImage],
+    encoder_config: dict[str, Any],
+    size: int,
+) -> Arrays:
+    """Return what is the same in every run on a split, computed once.
+
+    Args:
+        manifest: Data manifest.
+        split: Name of the split.
+        entities: Its N pictures.
+        encoder_config: Of the frozen image encoder.
+        size: Side of the square label maps in pixels.
+
+    Returns:
+        ``labels`` (N, size, size) uint16 and ``features`` (N, C_v, g, g) float16.
+
+    Raises:
+        BadInput: The encoder is trained.
+    """
+    if not encoder_config.get("frozen", True):
+        fix = "set cache=False or frozen=True"
+        raise BadInput("image_encoder", "frozen", "features of a trained encoder", fix)
+    pretrained = encoder_config.get("pretrained")
+    input_size = image_encoder_size(encoder_config)
+    depends_on = {
+        "manifest": sha256_file(manifest),
+        "split": read_json(manifest, "run prep")["splits"][split],
+        "size": size,
+        "encoder": sha256_tree(Path(pretrained)) if pretrained else encoder_config,
+        "input_size": input_size,
+        "code": [sha256_file(Path(__file__).with_name(f"{name}.py"))
+                 for name in ("picture_cache", "image_encoder", "colormap")],
+    }  # fmt: skip
+    root = store_root() / "work_dirs" / "pictures"
+    return cached_arrays(
+        root, depends_on, lambda: _computed(entities, encoder_config, input_size, size)
+    )
+
+
+def _computed(
+    entities: Sequence[EntityImage], encoder_config: dict[str, Any], input_size: int, size: int
+) -> Arrays:
+    labels = np.stack([entity_labels(decode_masks(image), size) for image in entities])
+    encoder = MODELS.build(encoder_config).eval()
+    pixels = (clip_pixels(read_photo(image.file), input_size) for image in entities)
+    features = []
+    with torch.no_grad():
+        for batch in _batches(pixels, FEATURE_BATCH):
+            features.append(encoder(torch.stack(batch)).numpy().astype(np.float16))
+    return {"labels": labels, "features": np.concatenate(features)}
 
 
 class _Split:

@@ -54,8 +54,8 @@ class Gella(BaseModel):
         association: Compares the two.
         colormap_size: Side of the square colormap in pixels at inference.
         assignment: Colours of the colormap at inference, "random" or "location".
-        masks_pretrained: Folder of a colormap-only model, whose colormap encoder and mask decoder
-            this one starts from; layers of another shape keep their own start.
+        masks_pretrained: Folder of a pretrained mask path, of whose parts this one starts;
+            layers of another shape, or that it lacks, keep their own start.
         association_weight: Factor of L_asso; 1 is the paper's uniform weighting (Eq. 17).
         init_cfg: As in MMEngine.
     """
@@ -118,6 +118,8 @@ class Gella(BaseModel):
         image = self.image_features(samples)
         answers = self.language(image, [sample.tokens for sample in samples])
         losses = {"loss_ans": answers.loss}
+        if answers.recall is not None:
+            losses["loss_recall"] = answers.recall
         chosen = [at for at, sample in enumerate(samples) if sample.task == "ground"]
         if not chosen:
             return losses
@@ -218,8 +220,8 @@ class Gella(BaseModel):
         return Grounded(text, logits.sigmoid(), mask_logits[queries], entityness)
 
 
-def start_from(model: Gella, folder: Path) -> int:
-    """Copy the tensors of a colormap-only model that fit; return how many did.
+def start_from(model: BaseModel, folder: Path) -> int:
+    """Copy the tensors of a pretrained mask path that fit; return how many did.
 
     Raises:
         MissingInput: The folder has no weights.
@@ -228,7 +230,7 @@ def start_from(model: Gella, folder: Path) -> int:
 
     path = folder / "model.safetensors"
     if not path.is_file():
-        raise MissingInput(path, "run the stage pretrain (`dvc repro pretrain@masks`)")
+        raise MissingInput(path, "run the stages pretrain and pretrain_joint")
     own = model.state_dict()
     fitting = {
         name: value

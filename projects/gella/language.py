@@ -25,10 +25,12 @@ class Answers(NamedTuple):
     Attributes:
         loss: Scalar L_ans, cross-entropy over the answers' tokens (Eq. 12).
         segments: Per sequence (V, D): last-layer embeddings at its ``<SEG>`` tokens, E_vl.
+        recall: Scalar loss of naming nouns from these; None where nothing is to be named.
     """
 
     loss: Tensor
     segments: list[Tensor]
+    recall: Tensor | None = None
 
 
 class Generated(NamedTuple):
@@ -56,6 +58,10 @@ class LanguageDecoder(BaseModule):
             paper's way, takes every token.
         max_tokens: Longest prompt and answer, without visual tokens.
         max_new_tokens: Longest generated answer.
+        recalled: How many of the tokens before a ``<SEG>`` its state must tell in training (*ours*:
+            states of a large model do anyway, those of a small one learn it too slowly); 0 is the
+            paper's way.
+        recall_weight: Factor of the loss of each.
     """
 
     def __init__(
@@ -66,6 +72,8 @@ class LanguageDecoder(BaseModule):
         visual_pool: int = 1,
         max_tokens: int = 512,
         max_new_tokens: int = 192,
+        recalled: int = 0,
+        recall_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -79,6 +87,10 @@ class LanguageDecoder(BaseModule):
             self.model.resize_token_embeddings(len(self.tokenizer))
         self.max_new_tokens, self.visual_pool = max_new_tokens, visual_pool
         self.project = nn.Linear(image_channels, self.channels)
+        self.recall_weight = recall_weight
+        self.recall = nn.ModuleList(
+            nn.Linear(self.channels, self.channels) for _ in range(recalled)
+        )
 
     @property
     def channels(self) -> int:
@@ -101,7 +113,22 @@ class LanguageDecoder(BaseModule):
         logits = self.model.lm_head(text[:, :-1][learned])
         loss = F.cross_entropy(logits, labels[:, 1:][learned])
         answered = (ids == self.tokenizer.seg_id) & (labels != IGNORED)
-        return Answers(loss, [row[seg] for row, seg in zip(text, answered, strict=True)])
+        segments = [row[seg] for row, seg in zip(text, answered, strict=True)]
+        return Answers(loss, segments, self._recall_loss(text, ids, answered))
+
+    def _recall_loss(self, text: Tensor, ids: Tensor, answered: Tensor) -> Tensor | None:
+        """Return the loss of naming, from the states at ``<SEG>``, the tokens before it."""
+        if not len(self.recall) or not answered.any():
+            return None
+        rows, places = answered.nonzero(as_tuple=True)
+        losses = [
+            F.cross_entropy(
+                self.model.lm_head(head(text[rows, places])),
+                ids[rows, (places - back).clamp(min=0)],
+            )
+            for back, head in enumerate(self.recall, start=1)
+        ]
+        return torch.stack(losses).sum() * self.recall_weight
 
     @torch.no_grad()
     def generate(

@@ -65,6 +65,8 @@ def test_params_hold_one_map_a_stage():
         "train": "${train}",
         "resolve_pretrain": "${pretrain}",
         "pretrain": "${pretrain}",
+        "resolve_pretrain_joint": "${pretrain_joint}",
+        "pretrain_joint": "${pretrain_joint}",
         "resolve_finetune": "${finetune}",
         "finetune": "${finetune}",
         "ground": "${ground}",
@@ -84,8 +86,11 @@ def test_upstream_keys_exist():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
-    for key, item in PARAMS["finetune"].items():
+    for key, item in PARAMS["pretrain_joint"].items():
         assert set(item["pretrained"].values()) <= set(PARAMS["pretrain"]), key
+    parts = PARAMS["pretrain"].keys() | PARAMS["pretrain_joint"].keys()
+    for key, item in PARAMS["finetune"].items():
+        assert set(item["pretrained"].values()) <= parts, key
     for key, item in PARAMS["ground"].items():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
@@ -113,6 +118,14 @@ def test_fields_are_those_the_stages_read():
         "train": {"config", "project", "dataset", "seeds", "overrides"},
         "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
         "pretrain": {"config", "dataset", "weights", "seeds", "overrides"},
+        "pretrain_joint": {
+            "config",
+            "dataset",
+            "pretrained",
+            "weights",
+            "seeds",
+            "overrides",
+        },
         "finetune": {"config", "project", "dataset", "pretrained", "seeds", "overrides"},
         "ground": {
             "checkpoint",
@@ -190,10 +203,14 @@ def test_imported_code_is_a_dependency(stage):
     if stage in (
         "train",
         "pretrain",
+        "pretrain_joint",
         "finetune",
     ):  # validation on the way: the weights do not depend on it
         exempt += ("workbench/metrics/", "workbench/segmentation/", "workbench/grounding/__init__")
-    if stage == "pretrain":  # of projects/gella, costs counts models and trains none
+    if stage in (
+        "pretrain",
+        "pretrain_joint",
+    ):  # of projects/gella, costs counts models and trains none
         exempt += ("workbench/costs/",)
     if stage == "count":  # of projects/gella, what builds models: it reads and trains nothing
         exempt += tuple(
@@ -245,5 +262,5 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    for stage in ("prep", "train", "pretrain", "finetune", "segment", "ground"):
+    for stage in ("prep", "train", "pretrain", "pretrain_joint", "finetune", "segment", "ground"):
         assert set(reference[stage]) == set(PARAMS[stage])

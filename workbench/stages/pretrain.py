@@ -1,7 +1,8 @@
-"""Stage pretrain: stand-ins for downloaded weights, trained here, as ``save_pretrained`` folders.
+"""Stages pretrain and pretrain_joint: stand-ins for downloaded weights, trained here.
 
-Run as ``python -m workbench.stages.pretrain KEY``; reads ``pretrain.KEY`` of ``params.yaml``. At
-paper scale nothing is trained: the folder ``weights_root``/``weights`` is linked.
+Run as ``python -m workbench.stages.pretrain KEY``; reads ``pretrain.KEY`` of ``params.yaml``, or
+``pretrain_joint.KEY`` for one that starts from other stand-ins. Writes ``save_pretrained`` folders.
+At paper scale nothing is trained: the folder ``weights_root``/``weights`` is linked.
 """
 
 from __future__ import annotations
@@ -35,18 +36,19 @@ def pretrain(key: str) -> Path:
     from workbench.engine.launch import TrainJob
 
     params = load_params()
-    item = instance(params, "pretrain", key)
+    stage = "pretrain_joint" if key in (params.get("pretrain_joint") or {}) else "pretrain"
+    item = instance(params, stage, key)
     layout = Layout(params["scale"])
     target = layout.pretrained(key)
     if layout.scale == "paper":
-        return _link(params, key, item, target)
+        return _link(params, f"{stage}.{key}", item, target)
     seeds = seeds_of(key, item)
     if len(seeds) != 1:
-        raise BadInput("params.yaml", f"pretrain.{key}.seeds", repr(seeds), "give one seed")
+        raise BadInput("params.yaml", f"{stage}.{key}.seeds", repr(seeds), "give one seed")
     config = layout.resolved_config(key)
     if not config.is_file():
-        raise MissingInput(config, f"make it with the stage resolve_pretrain (`dvc repro "
-                                   f"resolve_pretrain@{key}`)")  # fmt: skip
+        fix = f"make it with its own stage (`dvc repro resolve_{stage}@{key}`)"
+        raise MissingInput(config, fix)
     project = str(item.get("project", "gella"))
     run = train_in_process(TrainJob(str(config), key, project, layout.scale, seeds[0], True, {}))
     with atomic_folder(target) as aside:
@@ -78,15 +80,15 @@ def _export(config_path: Path, weights: Path, folder: Path) -> None:
     model.export(folder)
 
 
-def _link(params: dict[str, Any], key: str, item: dict[str, Any], target: Path) -> Path:
+def _link(params: dict[str, Any], field: str, item: dict[str, Any], target: Path) -> Path:
     """Link the files of a downloaded model folder; ``weights: null`` gives an empty folder."""
     if "weights" not in item:
         fix = "name the folder of the downloaded model, or null if there is none"
-        raise BadInput("params.yaml", f"pretrain.{key}.weights", "missing", fix)
+        raise BadInput("params.yaml", f"{field}.weights", "missing", fix)
     root, name = params.get("weights_root"), item["weights"]
     if name is None:
         with atomic_folder(target) as aside:
-            write_json(aside / "pretrain.json", {"key": key, "scale": "paper", "runs": []})
+            write_json(aside / "pretrain.json", {"key": target.name, "scale": "paper", "runs": []})
         return target
     if not root:
         fix = "name the folder that holds downloaded models"

@@ -12,6 +12,13 @@ colormap_encoder = dict(
     norm_cfg=dict(type='BN', requires_grad=True),
     norm_eval=False,
     style='pytorch')
+resoblend = dict(
+    type='ResoBlend',
+    mask_channels=[32, 64, 128, 256],
+    out_channels=64,
+    channels=64,
+    heads=4,
+    query='image')
 mask_decoder = dict(
     type='EntityMaskDecoder',
     in_channels=[32, 64, 128, 256],

@@ -15,7 +15,9 @@ model = dict(
         max_position_embeddings=1024,
         tie_word_embeddings=True,
         initializer_range=0.05),
-    tokenizer=dict(manifest=data_manifest, splits=splits, vocab_size=vocab_size))
+    tokenizer=dict(manifest=data_manifest, splits=splits, vocab_size=vocab_size),
+    recalled=3,
+    recall_weight=0.3)
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
@@ -28,7 +30,7 @@ train_dataloader = dict(
         vocab_size=vocab_size,
         repeat=0.9,
         shuffle=0.5))
-max_iters = 1300
+max_iters = 800
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',

@@ -1,5 +1,6 @@
-# 800 iterations of batch 8, AdamW, warm-up and cosine; the language model at 0.6 of the rate.
-max_iters = 800
+# 1,100 iterations of batch 8, AdamW, warm-up and cosine; the language model at 0.6 of the rate, the
+# pretrained mask path at 0.3: at the full rate it would forget the colormap.
+max_iters = 1100
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -9,6 +10,8 @@ optim_wrapper = dict(
         'query_feat': dict(decay_mult=0.0),
         'level_embed': dict(decay_mult=0.0),
         'language.model': dict(lr_mult=0.6),
+        'colormap_encoder': dict(lr_mult=0.3),
+        'mask_decoder': dict(lr_mult=0.3),
     }),
     clip_grad=dict(max_norm=1.0, norm_type=2))
 # Both scale each group's own rate: MMEngine's OneCycleLR would give all groups its eta_max.

@@ -2,6 +2,7 @@
 
 from projects.gella.pretrain.clip import ClipPretraining, PhrasePictureDataset
 from projects.gella.pretrain.language import CaptionDataset, LanguagePretraining
+from projects.gella.pretrain.mask_path import MaskPathPretraining, UnrelatedPictureDataset
 from projects.gella.pretrain.masks import ColormapDataset, ColormapReconstructor
 
 __all__ = [
@@ -10,5 +11,7 @@ __all__ = [
     "ColormapDataset",
     "ColormapReconstructor",
     "LanguagePretraining",
+    "MaskPathPretraining",
     "PhrasePictureDataset",
+    "UnrelatedPictureDataset",
 ]

@@ -135,11 +135,16 @@ class ColormapReconstructor(BaseModel):
 
     def export(self, folder: Path) -> None:
         """Write the weights as safetensors with the config beside them."""
-        from safetensors.torch import save_file
+        save_model(self, folder, {"model_type": "esg-colormap", **self.config})
 
-        tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
-        save_file(tensors, str(folder / "model.safetensors"))
-        write_json(folder / "config.json", {"model_type": "esg-colormap", **self.config})
+
+def save_model(model: BaseModel, folder: Path, config: dict[str, Any]) -> None:
+    """Write a model's weights as safetensors with a config beside them."""
+    from safetensors.torch import save_file
+
+    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(tensors, str(folder / "model.safetensors"))
+    write_json(folder / "config.json", config)
 
 
 def _decoded(record: EntityImage) -> np.ndarray:

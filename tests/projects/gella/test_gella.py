@@ -17,6 +17,13 @@ def request(count=3, caption="There is a red square.", size=(48, 64), nouns=None
     return GroundingRequest(rng.integers(0, 256, (*size, 3), np.uint8), masks, caption, nouns)
 
 
+def places(example, language):
+    """Return where an answer has its `<SEG>`s."""
+    seg = language.tokenizer.seg_id
+    pairs = enumerate(zip(example.ids, example.labels, strict=True))
+    return [at for at, (token, label) in pairs if token == label == seg]
+
+
 class TestTokens:
     def test_prompt_is_not_learned_and_the_answer_is(self, pretrained):
         tokenizer = PromptTokenizer(pretrained["llm"], 200)
@@ -50,6 +57,33 @@ class TestLanguage:
             alone = language(image[at : at + 1], [sample.tokens]).segments[0]
             assert len(alone) == sample.tokens.labels.count(language.tokenizer.seg_id)
             assert torch.allclose(alone, together[at], atol=1e-5)
+
+    def test_states_at_seg_must_name_the_tokens_before_it(self, gella):
+        language = gella.language
+        image = torch.randn(2, gella.image_encoder.channels, 4, 4)
+        extract = prompts.extract_prompt("A red square and grass.")
+        answers = [prompts.nouns_answer(nouns) for nouns in (["red square", "grass"], ["grass"])]
+        tokens = [language.tokenizer.example(extract, answer) for answer in answers]
+        answered = language(image, tokens)
+        states = torch.cat(answered.segments)
+        before = [
+            [example.ids[at - back] for example in tokens for at in places(example, language)]
+            for back in range(1, 1 + len(language.recall))
+        ]
+        expected = sum(
+            torch.nn.functional.cross_entropy(
+                language.model.lm_head(head(states)), torch.tensor(ids)
+            )
+            for head, ids in zip(language.recall, before, strict=True)
+        )
+        assert len(language.recall) == 3
+        assert answered.recall.item() == pytest.approx(language.recall_weight * expected.item())
+
+    def test_descriptions_have_nothing_to_name(self, gella):
+        language = gella.language
+        described = language.tokenizer.example(prompts.describe_prompt(), "There is grass.")
+        image = torch.randn(1, gella.image_encoder.channels, 4, 4)
+        assert language(image, [described]).recall is None
 
     def test_generation_with_and_without_cache_is_the_same(self, gella):
         language = gella.eval().language

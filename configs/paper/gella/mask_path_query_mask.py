@@ -1,0 +1,2 @@
+# See params.yaml, pretrain.
+_base_ = '../../_base_/pretrain/downloaded.py'

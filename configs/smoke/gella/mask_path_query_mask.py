@@ -1,0 +1,4 @@
+# The mini config for four iterations.
+_base_ = '../../_base_/pretrain/mask_path_smoke.py'
+
+model = dict(resoblend=dict(query='mask'))
