@@ -23,7 +23,7 @@ train_dataloader = dict(
         split='train',
         image_encoder=dict(type='ClipImageEncoder', pretrained='pretrained:clip', frozen=True),
         colormap_size=128))
-max_iters = 400
+max_iters = 550
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
