@@ -125,17 +125,18 @@ class Plan:
         head = f"{name} at scale {self.scale}: {len(self.stages)} of {self.num_stages} stages"
         lines = [f"{head} to run (fewer where an input comes out as it was)"]
         kinds = dict.fromkeys(stage.kind for stage in self.stages)
-        lines += [self._render_kind(kind) for kind in kinds]
+        width = max(map(len, kinds))
+        lines += [self._render_kind(kind, width) for kind in kinds]
         return "\n".join([*lines, *self._render_needs()])
 
-    def _render_kind(self, kind: str) -> str:
+    def _render_kind(self, kind: str, width: int) -> str:
         stages = [stage for stage in self.stages if stage.kind == kind]
         keys = ", ".join(stage.name.partition("@")[2] for stage in stages if "@" in stage.name)
         known = [stage.seconds for stage in stages if stage.seconds is not None]
         time = format_seconds(sum(known)) if known else "unknown"
         if known and len(known) < len(stages):
             time = f"over {time}"
-        return f"  {kind:<9} {time:>12}  {keys}".rstrip()
+        return f"  {kind:<{width}} {time:>12}  {keys}".rstrip()
 
     def _render_needs(self) -> list[str]:
         total = format_seconds(self.elapsed_seconds)
