@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.output import add_json_option, print_json
+from workbench.cli.output import add_json_option, print_json, probability
 from workbench.errors import BadInput, MissingInput
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def add_verbs(verbs: Any) -> None:
     )
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=probability,
         default=DEFAULT_THRESHOLD,
         metavar="P",
         help="a noun means every entity that is likelier, 0 to 1 (default: %(default)s)",
@@ -64,9 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Ground one photograph."""
     from workbench.photos import read_photo
 
-    if not 0 <= arguments.threshold <= 1:
-        problem = str(arguments.threshold)
-        raise BadInput("--threshold", "P", problem, "give a value from 0 to 1")
     if arguments.caption is not None and not arguments.caption.strip():
         fix = "give a sentence, or leave it out to have one written"
         raise BadInput("--caption", "TEXT", "is empty", fix)

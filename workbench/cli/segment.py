@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.output import add_json_option, print_json, say_error
+from workbench.cli.output import add_json_option, print_json, probability, say_error
 from workbench.errors import BadInput, MissingInput
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def add_verbs(verbs: Any) -> None:
     )
     parser.add_argument(
         "--score-threshold",
-        type=float,
+        type=probability,
         default=DEFAULT_THRESHOLD,
         metavar="SCORE",
         help="leave out entities with a lower score, 0 to 1 (default: %(default)s)",
@@ -59,8 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
     from workbench.segmentation.outputs import plan_outputs
 
     threshold = arguments.score_threshold
-    if not (math.isfinite(threshold) and 0 <= threshold <= 1):
-        raise BadInput("--score-threshold", "SCORE", str(threshold), "give a value from 0 to 1")
     if arguments.out.exists() and not arguments.out.is_dir():
         raise BadInput("--out", "DIR", f"{arguments.out} is a file", "name a folder")
     planned = plan_outputs(find_photos(arguments.images), arguments.out)

@@ -97,7 +97,8 @@ def test_what_stops_before_the_first_photograph(
     assert main(["segment", photo]) == 4
     assert "dvc repro train@cropformer" in capsys.readouterr().err
     assert main(["segment", photo, "--checkpoint", "none.pth"]) == 4
-    assert main(["segment", photo, "--score-threshold", "2"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["segment", photo, "--score-threshold", "2"])
     assert main(["segment", photo, "--out", str(photos / "notes.txt")]) == 2
     assert main(["segment", str(tmp_path / "empty")]) == 4
     (tmp_path / "empty").mkdir()
