@@ -89,7 +89,7 @@ def _status(row: Row, spec: TableSpec, score: Mapping[str, Any] | None) -> tuple
 
 def _cell(metric: Metric, row: Row, score: Mapping[str, Any] | None) -> dict[str, Any]:
     printed = row.printed.get(metric.name)
-    measured = _metric(score, metric) if row.has(metric.name) else {}
+    measured = _metric(score, metric, row) if row.has(metric.name) else {}
     mean, std = measured.get("mean"), measured.get("std")
     reproduced = None if mean is None else mean * metric.unit.factor
     known = printed is not None and reproduced is not None
@@ -102,13 +102,14 @@ def _cell(metric: Metric, row: Row, score: Mapping[str, Any] | None) -> dict[str
     }
 
 
-def _metric(score: Mapping[str, Any] | None, metric: Metric) -> Mapping[str, Any]:
+def _metric(score: Mapping[str, Any] | None, metric: Metric, row: Row) -> Mapping[str, Any]:
     if score is None:
         return {}
-    if metric.source not in score["metrics"]:
+    source = row.source(metric)
+    if source not in score["metrics"]:
         where = f"score of {score.get('row')}"
-        raise BadInput(where, f"metrics.{metric.source}", "missing", "run the evaluate stage again")
-    return score["metrics"][metric.source]
+        raise BadInput(where, f"metrics.{source}", "missing", "run the evaluate stage again")
+    return score["metrics"][source]
 
 
 def _provenance(
@@ -119,7 +120,9 @@ def _provenance(
         return {"scale": scale, "counted_at": None, "score": None, "remarks": [], "runs": []}
     runs = []
     for index, run in enumerate(score["provenance"]):
-        values = {m.name: _seed_value(m, score, index) for m in spec.metrics if row.has(m.name)}
+        values = {
+            m.name: _seed_value(m, row, score, index) for m in spec.metrics if row.has(m.name)
+        }
         runs.append({**{name: run.get(name) for name in RUN_FIELDS}, "values": values})
     return {
         "scale": score["scale"],
@@ -130,8 +133,8 @@ def _provenance(
     }
 
 
-def _seed_value(metric: Metric, score: Mapping[str, Any], index: int) -> float | None:
-    value = _metric(score, metric)["values"][index]
+def _seed_value(metric: Metric, row: Row, score: Mapping[str, Any], index: int) -> float | None:
+    value = _metric(score, metric, row)["values"][index]
     return None if value is None else value * metric.unit.factor
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -77,7 +77,8 @@ class Metric:
 class Row:
     """A row: what the paper prints for it and, if it cannot be run here, what it waits for.
 
-    ``metrics`` names the columns that it has, None for all.
+    ``metrics`` names the columns that it has, None for all. ``sources`` names other metrics of its
+    score than its columns' own, where one column holds different measures in different rows.
     """
 
     id: str
@@ -88,10 +89,15 @@ class Row:
     waits: str | None
     note: str | None
     metrics: frozenset[str] | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, metric: str) -> bool:
         """Tell whether the row has a cell in a column."""
         return self.metrics is None or metric in self.metrics
+
+    def source(self, metric: Metric) -> str:
+        """Return the metric of its score that a column shows."""
+        return self.sources.get(metric.name, metric.source)
 
 
 @dataclass(frozen=True)
@@ -246,7 +252,7 @@ class _Reader:
         return float(value)
 
     def row(self, content: Any, where: str, metrics: list[str]) -> Row:
-        optional = "printed_as quoted waits note metrics"
+        optional = "printed_as quoted waits note metrics sources"
         value = self.fields(content, where, "id label printed", optional)
         if not isinstance(value["id"], str) or not _ROW_ID.fullmatch(value["id"]):
             self.fail(f"{where}.id", f"{value['id']!r}: lower case words joined by -")
@@ -256,6 +262,8 @@ class _Reader:
         own = value.get("metrics")
         if own is not None and not (own and set(own) <= set(metrics) and set(printed) <= set(own)):
             self.fail(f"{where}.metrics", f"{own!r}: name columns, those printed among them")
+        sources = value.get("sources") or {}
+        self.fields(sources, f"{where}.sources", "", " ".join(own or metrics))
         return Row(
             id=value["id"],
             label=value["label"],
@@ -265,6 +273,7 @@ class _Reader:
             waits=value.get("waits"),
             note=value.get("note"),
             metrics=None if own is None else frozenset(own),
+            sources={name: str(source) for name, source in sources.items()},
         )
 
     def claim(self, content: Any, where: str) -> Claim:

@@ -4,6 +4,7 @@ import pytest
 
 from workbench.errors import BadInput
 from workbench.reporting.results import build_table
+from workbench.reporting.table_spec import load_spec
 
 
 def build(spec, scores, scale="mini", others=None):
@@ -101,3 +102,15 @@ def test_score_without_a_metric_is_refused(spec, scores):
     del scores["base"]["metrics"]["APe"]
     with pytest.raises(BadInput, match=r"score of base: metrics\.APe: missing"):
         build(spec, scores)
+
+
+def test_a_row_may_show_another_measure_in_a_column(root, scores, make_metric):
+    path = root / "reports" / "tables" / "T.yaml"
+    text = path.read_text()
+    own = "{APe: 39.5, days: 2.4}, sources: {APe: ann1.ACC}}"
+    path.write_text(text.replace("{APe: 39.5, days: 2.4}}", own))
+    scores["base"]["metrics"]["ann1.ACC"] = make_metric(0.9, 0.9, 0.6)
+    rows = by_id(build(load_spec("T", root), scores)["rows"])
+    assert rows["base"]["values"]["APe"]["reproduced"] == pytest.approx(80.0)
+    assert rows["base"]["provenance"]["runs"][2]["values"]["APe"] == pytest.approx(60.0)
+    assert rows["better"]["values"]["APe"]["reproduced"] == pytest.approx(44.0)
