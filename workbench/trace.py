@@ -20,9 +20,9 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
     Returns:
         ``cell``, ``scale``, ``label``, ``status``, ``waits``, ``values`` (by metric: printed,
         reproduced, std, n, difference), ``score`` (kind of mask score) and ``runs``, one a seed
-        and part of the row: ``part``, ``values`` of these metrics, run id, commit, hashes of config, code, data, checkpoint and
-        predictions, wall time in s, memory in GiB, device, and ``checkpoint`` or None, the file as
-        far as it is known from ``params.yaml``.
+        and part of the row: ``part``, ``values`` of these metrics, run id, commit, hashes of
+        config, code, data, checkpoint and predictions, wall time in s, memory in GiB, device, and
+        ``checkpoint`` or None, the file as far as it is known from ``params.yaml``.
 
     Raises:
         BadInput: Not such a reference, or an unknown row or metric.

@@ -1,7 +1,7 @@
 """Which numbers of a row's score files a column is made of.
 
-A row has one score file, ``<row>.json``, or one a part (a data set, a split), ``<row>.<part>.json``.
-A column's ``source`` is the metric of the only file, ``PART.METRIC``, or the mean of several:
+A row has one score file, ``<row>.json``, or one a part (data set, split), ``<row>.<part>.json``. A
+column's ``source`` is the metric of the only file, ``PART.METRIC``, or the mean of several:
 ``mean(lvis.recall50, ocid.recall50)``. A mean is taken seed by seed.
 """
 

@@ -211,7 +211,9 @@ def _cost(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
         key = run["checkpoint_sha256"] or f"{row['id']} {run['seed']}"
         times[key] = run["wall_time_s"] or 0.0
         users.setdefault(key, []).append(row["id"])
-    shared = sorted({" and ".join(dict.fromkeys(ids)) for ids in users.values() if len(set(ids)) > 1})
+    shared = sorted(
+        {" and ".join(dict.fromkeys(ids)) for ids in users.values() if len(set(ids)) > 1}
+    )
     text = f"Training took {sum(times.values()):.0f} s over {len(times)} runs."
     return text + (f" Rows that share their runs: {'; '.join(shared)}." if shared else "")
 

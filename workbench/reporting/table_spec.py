@@ -78,8 +78,8 @@ class Metric:
 class Row:
     """A row: what the paper prints for it and, if it cannot be run here, what it waits for.
 
-    ``metrics`` names the columns that it has, None for all; ``sources`` are its own where they are
-    not the column's.
+    ``metrics`` names the columns that it has, None for all. ``sources`` names other metrics of its
+    scores than its columns' own, where one column holds different measures in different rows.
     """
 
     id: str
@@ -268,12 +268,11 @@ class _Reader:
         printed = self.fields(value["printed"], f"{where}.printed", "", " ".join(metrics))
         shown = value.get("printed_as") or {}
         self.fields(shown, f"{where}.printed_as", "", " ".join(metrics))
-        sources = self.fields(
-            value.get("sources") or {}, f"{where}.sources", "", " ".join(metrics)
-        )
         own = value.get("metrics")
         if own is not None and not (own and set(own) <= set(metrics) and set(printed) <= set(own)):
             self.fail(f"{where}.metrics", f"{own!r}: name columns, those printed among them")
+        sources = value.get("sources") or {}
+        self.fields(sources, f"{where}.sources", "", " ".join(own or metrics))
         return Row(
             id=value["id"],
             label=value["label"],

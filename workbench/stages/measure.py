@@ -2,9 +2,9 @@
 
     python -m workbench.stages.measure I__coco
 
-Reads ``measure.KEY`` of ``params.yaml`` and the data set's manifest at the scale named there; writes
-``artifacts/<scale>/scores/<table>/<row>.json`` with the values of one family of metrics. Values are
-in the family's own units.
+Reads ``measure.KEY`` of ``params.yaml`` and the data set's manifest at the scale named there;
+writes ``artifacts/<scale>/scores/<table>/<row>.json`` with the values of one family of metrics, in
+the family's own units.
 """
 
 from __future__ import annotations

@@ -56,7 +56,9 @@ class EntitySegWriter:
         if self._spec.lr is not None:
             size = low_resolution(size, *self._spec.lr)
             write_jpeg(self._root / "images_lr" / path, resize_image(scene.image, size))
-            note_picture(self._low, path, size, entity_records(scene, resize_labels(scene.labels, size)))
+            note_picture(
+                self._low, path, size, entity_records(scene, resize_labels(scene.labels, size))
+            )
 
     def close(self) -> dict[str, Record]:
         """Write the JSON files; return the manifest's entries of the splits."""
@@ -74,6 +76,7 @@ class EntitySegWriter:
 
 
 def split_entry(annotations: str, images: str) -> Record:
+    """Return the manifest's entry of a split of this form."""
     return {"annotations": annotations, "images": images, "masks": None}
 
 
