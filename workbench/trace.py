@@ -74,6 +74,6 @@ def _pick(known: dict[str, Any], name: str, cell: str, kind: str) -> Any:
 
 def _checkpoint_folder(params: dict[str, Any], layout: Layout, key: str) -> str | None:
     """Follow evaluate -> predictions -> training; None where a step is not there."""
-    made = predictions_of(params, (params.get("evaluate") or {}).get(key) or {})
-    checkpoint = made.get("checkpoint")
+    row = (params.get("evaluate") or {}).get(key) or {}
+    checkpoint = (predictions_of(params, row) or row).get("checkpoint")
     return None if checkpoint is None else layout.checkpoints(checkpoint).as_posix()

@@ -87,17 +87,18 @@ def measured(terms: Sequence[Term], scores: PartScores) -> Mapping[str, Any]:
     """
     if any(term.part not in scores for term in terms):
         return {}
-    values = [values_of(term, scores) for term in terms]
     if len(terms) == 1:
+        values_of(terms[0], scores)
         return dict(scores[terms[0].part]["metrics"][terms[0].metric])
     _check_seeds(terms, scores)
-    seeds = [None if None in each else statistics.fmean(each) for each in zip(*values, strict=True)]  # type: ignore[type-var, arg-type]
-    known = [value for value in seeds if value is not None]
-    defined = bool(known) and len(known) == len(seeds)
+    values = zip(*(values_of(term, scores) for term in terms), strict=True)
+    complete = [[v for v in each if v is not None] for each in values]
+    seeds = [statistics.fmean(each) for each in complete if len(each) == len(terms)]
+    defined = bool(seeds) and len(seeds) == len(complete)
     return {
-        "mean": statistics.fmean(known) if defined else None,
-        "std": statistics.stdev(known) if defined and len(known) > 1 else None,
-        "n": len(seeds),
+        "mean": statistics.fmean(seeds) if defined else None,
+        "std": statistics.stdev(seeds) if defined and len(seeds) > 1 else None,
+        "n": len(complete),
     }
 
 

@@ -4,7 +4,7 @@
 
 Reads ``params.yaml`` and, of the scale named there, the data set's manifest, the predictions of
 every seed and what the stages recorded about them; writes
-``artifacts/<scale>/scores/<table>/<row>.json``, where ``row`` of a row in parts is ``<row>.<part>``.
+``artifacts/<scale>/scores/<table>/<row>.json`` or, of one part of a row, ``<row>.<part>.json``.
 Values are fractions, seconds, milliseconds, GiB, or in the units of ``metric``, a family of
 docs/predictions.md.
 """
@@ -22,12 +22,12 @@ from typing import Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.metrics.coco_truth import CocoTruthFile
-from workbench.params import instance, load_params, score_key
+from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
-from workbench.scoring.rows import FilePredictions
 from workbench.scoring.records import number, or_none, read_json, runs_of, summary
+from workbench.scoring.rows import FilePredictions
 from workbench.stages.cli import run_stage
 
 COSTS = ("mem_train_GB", "mem_infer_GB", "train_time_s", "train_device_s", "infer_time_ms")
@@ -76,7 +76,6 @@ def evaluate(key: str) -> Path:
     for field in ("table", "row", "predictions", "dataset"):
         if field not in item:
             raise BadInput("params.yaml", f"evaluate.{key}.{field}", "missing", "name it")
-    _check_row(key, item)
     layout = Layout(params["scale"])
     dataset, split = item["dataset"], item.get("split", "val")
     kind = _kind(key, str(item["predictions"]), item.get("metric"))
@@ -95,14 +94,6 @@ def evaluate(key: str) -> Path:
     }
     write_json(target, content)
     return target
-
-
-def _check_row(key: str, item: Mapping[str, Any]) -> None:
-    """Refuse a key that the table would not name, to make the score again, by its row."""
-    expected = score_key(str(item["table"]), str(item["row"]))
-    if key != expected:
-        problem = f"{item['row']!r} of {item['table']} in {key}"
-        raise BadInput("params.yaml", f"evaluate.{key}.row", problem, f"call it {expected}")
 
 
 def _kind(key: str, predictions: str, metric: str | None) -> Kind:
