@@ -107,9 +107,9 @@ def test_score_without_a_metric_is_refused(spec, scores):
 def test_a_row_may_show_another_measure_in_a_column(root, scores, make_metric):
     path = root / "reports" / "tables" / "T.yaml"
     text = path.read_text()
-    own = "{APe: 39.5, days: 2.4}, sources: {APe: ann1.ACC}}"
+    own = "{APe: 39.5, days: 2.4}, sources: {APe: ACC}}"
     path.write_text(text.replace("{APe: 39.5, days: 2.4}}", own))
-    scores["base"]["metrics"]["ann1.ACC"] = make_metric(0.9, 0.9, 0.6)
+    scores["base"]["metrics"]["ACC"] = make_metric(0.9, 0.9, 0.6)
     rows = by_id(build(load_spec("T", root), scores)["rows"])
     assert rows["base"]["values"]["APe"]["reproduced"] == pytest.approx(80.0)
     assert rows["base"]["provenance"]["runs"][2]["values"]["APe"] == pytest.approx(60.0)
