@@ -205,6 +205,8 @@ def _provenance(table: Mapping[str, Any]) -> str:
 
 def _cost(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     """Sum training time over distinct runs and name the rows that share one."""
+    if all(run["wall_time_s"] is None for _, run in runs):
+        return "Nothing was trained for these numbers, as far as is recorded."
     users: dict[str, list[str]] = {}
     times: dict[str, float] = {}
     for row, run in runs:

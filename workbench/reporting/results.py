@@ -100,8 +100,7 @@ def _status(
     commands = _commands(spec.table, row.id, missing, stages)
     if missing == [NO_PART] or not missing:
         return REPRODUCED if scores else WAITS, f"its score: {commands}"
-    waits = f"its parts {', '.join(missing)}: {commands}"
-    return REPRODUCED if scores else WAITS, row.waits or waits
+    return REPRODUCED if scores else WAITS, f"its parts {', '.join(missing)}: {commands}"
 
 
 def _commands(table: str, row: str, parts: Sequence[str], stages: Stages) -> str:
@@ -134,7 +133,8 @@ def _provenance(row: Row, spec: TableSpec, scale: str, scores: PartScores) -> di
     if not scores:
         return {"scale": scale, "counted_at": None, "score": None, "remarks": [], "runs": []}
     runs, remarks = [], []
-    for part, score in scores.items():
+    ordered = dict.fromkeys([*parts_of(map(row.source, spec.metrics)), *scores])
+    for part, score in ((part, scores[part]) for part in ordered if part in scores):
         shares = _shares(row, spec, part, scores)
         for index, run in enumerate(score["provenance"]):
             fields = {**{name: run.get(name) for name in RUN_FIELDS}, "part": part or None}

@@ -22,8 +22,9 @@ from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.files import locate
 from workbench.scoring.records import summary
 from workbench.stages.cli import run_stage
+from workbench.tracking.git import git_state
 
-DEVICE = "none: measured on annotations"
+DEVICE = "cpu"
 
 
 def measure(key: str) -> Path:
@@ -65,10 +66,18 @@ def _measured(manifest: Path, item: dict[str, Any]) -> dict[str, Any]:
         described, source = _annotations(manifest, split), _annotations(manifest, against)
     check_needed(described, metric)
     scores = FILE_METRICS[metric].score(described, source, split)
-    run = {"seed": 0, "eval_data_sha256": sha256_file(manifest), "device": DEVICE, **scores.counts}
+    git = git_state(project_root())
+    run = {
+        "seed": None,
+        "git_commit": git.commit,
+        "git_dirty": git.dirty,
+        "data_sha256": sha256_file(manifest),
+        "device": DEVICE,
+        **scores.counts,
+    }
     return {
         "metrics": {name: summary([value]) for name, value in scores.values.items()},
-        "provenance": [{**run, "data_sha256": run["eval_data_sha256"]}],
+        "provenance": [run],
         "remarks": scores.remarks,
     }
 

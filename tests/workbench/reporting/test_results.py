@@ -177,6 +177,12 @@ def test_a_missing_part_says_what_it_waits_for(parted, part_scores):
     assert "| base, a | 1 |" in page
 
 
+def test_parts_stand_in_the_order_of_the_columns(parted, part_scores):
+    turned = dict(reversed(part_scores.items()))
+    row = by_id(build(parted, turned)["rows"])["base"]
+    assert [run["part"] for run in row["provenance"]["runs"]] == ["a", "a", "b", "b"]
+
+
 def test_commands_name_the_stage_that_scores(parted):
     table = build_table(parted, "mini", {}, {}.get, {"T__better__a": "measure"})
     assert by_id(table["rows"])["better"]["waits"].endswith("dvc repro measure@T__better__a")

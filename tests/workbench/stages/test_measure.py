@@ -11,6 +11,7 @@ from workbench.datasets.worlds import write_worlds
 from workbench.errors import BadInput, MissingInput
 from workbench.stages.measure import measure
 from workbench.stages.table import table
+from workbench.trace import trace
 
 REPOSITORY = Path(__file__).parents[3]
 PARAMS = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
@@ -90,7 +91,19 @@ def test_a_part_that_is_missing(project):
     known, rows = cells("II")
     assert set(known) == {("mask-ann3", "vs_ann1")}
     assert rows["mask-ann3"]["status"] == "reproduced"
-    assert rows["mask-ann3"]["waits"]
+    assert rows["mask-ann3"]["waits"] == "its parts ann2: dvc repro measure@II__mask-ann3__ann2"
+    assert rows["mask-ann2"]["status"] == "waits"
+    assert "not released" in rows["mask-ann2"]["waits"]
+    assert "Nothing was trained" in Path("reports/smoke/tables/II.md").read_text()
+
+
+def test_the_way_back_from_a_cell_leads_to_its_part(project):
+    for part in ("ann1", "ann2"):
+        measure(f"II__mask-ann3__{part}")
+    table("II")
+    (run,) = trace("II:mask-ann3:vs_ann2")["runs"]
+    assert (run["part"], run["checkpoint"]) == ("ann2", None)
+    assert len(trace("II:mask-ann3")["runs"]) == 2
 
 
 @pytest.mark.parametrize(
