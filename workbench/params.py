@@ -15,6 +15,9 @@ TRAININGS = ("train", "pretrain", "pretrain_joint", "finetune")
 # Folder below artifacts/<scale> to the stage that writes it; a row is scored from either.
 PREDICTIONS = {"entities": "segment", "groundings": "ground"}
 
+# Stages that write score files.
+SCORING = ("evaluate", "count", "measure")
+
 
 def load_params(root: Path | None = None) -> dict[str, Any]:
     """Read ``params.yaml`` and check its scale.
@@ -46,6 +49,11 @@ def instance(params: dict[str, Any], stage: str, key: str) -> dict[str, Any]:
         known = ", ".join(sorted(instances)) or "none"
         raise BadInput("params.yaml", f"{stage}.{key}", "unknown instance", f"use one of: {known}")
     return dict(instances[key] or {})
+
+
+def score_key(table: str, row: str) -> str:
+    """Return the key of the instance that scores ``row`` or, of a row in parts, ``row.part``."""
+    return "__".join((table, *row.split(".")))
 
 
 def predictions_of(params: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

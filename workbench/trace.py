@@ -19,10 +19,10 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
 
     Returns:
         ``cell``, ``scale``, ``label``, ``status``, ``waits``, ``values`` (by metric: printed,
-        reproduced, std, n, difference), ``score`` (kind of mask score) and ``runs``, one a seed:
-        ``values`` of these metrics, run id, commit, hashes of config, code, data, checkpoint and
-        predictions, wall time in s, memory in GiB, device, and ``checkpoint`` or None, the file as
-        far as it is known from ``params.yaml``.
+        reproduced, std, n, difference), ``score`` (kind of mask score) and ``runs``, one a seed
+        and part of the row: ``part``, ``values`` of these metrics, run id, commit, hashes of
+        config, code, data, checkpoint and predictions, wall time in s, memory in GiB, device, and
+        ``checkpoint`` or None, the file as far as it is known from ``params.yaml``.
 
     Raises:
         BadInput: Not such a reference, or an unknown row or metric.
@@ -38,15 +38,14 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
     if len(parts) == 3:
         values = {parts[2]: _pick(values, parts[2], cell, "metric")}
     provenance = row["provenance"]
-    checkpoint = _checkpoint_folder(params, layout, f"{parts[0]}__{parts[1]}")
-    runs = [
-        {
-            **run,
-            "values": {name: run["values"][name] for name in values},
-            "checkpoint": checkpoint and f"{checkpoint}/seed-{run['seed']}.pth",
-        }
-        for run in provenance["runs"]
-    ]
+    runs = []
+    for run in provenance["runs"]:
+        shared = {name: run["values"][name] for name in values if name in run["values"]}
+        if shared:
+            key = "__".join((*parts[:2], *([run["part"]] if run.get("part") else ())))
+            folder = _checkpoint_folder(params, layout, key)
+            weights = folder and f"{folder}/seed-{run['seed']}.pth"
+            runs.append({**run, "values": shared, "checkpoint": weights})
     return {
         "cell": cell,
         "scale": layout.scale,
@@ -75,6 +74,6 @@ def _pick(known: dict[str, Any], name: str, cell: str, kind: str) -> Any:
 
 def _checkpoint_folder(params: dict[str, Any], layout: Layout, key: str) -> str | None:
     """Follow evaluate -> predictions -> training; None where a step is not there."""
-    made = predictions_of(params, (params.get("evaluate") or {}).get(key) or {})
-    checkpoint = made.get("checkpoint")
+    row = (params.get("evaluate") or {}).get(key) or {}
+    checkpoint = (predictions_of(params, row) or row).get("checkpoint")
     return None if checkpoint is None else layout.checkpoints(checkpoint).as_posix()

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workbench.params import TRAININGS, predictions_of, training
+from workbench.params import SCORING, TRAININGS, predictions_of, score_key, training
 from workbench.paths import Layout
+from workbench.reporting.parts import parts_of
 from workbench.reporting.table_spec import load_spec
 
 ROOT = Path(__file__).parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 LAYOUT = Layout(PARAMS["scale"])
+SCORED = [(key, item) for stage in SCORING for key, item in PARAMS[stage].items()]
 # Modules whose text changes no result: errors, paths, writing files, tracking, a stage's shell.
 PLUMBING = (
     "errors", "files", "jobs", "params", "paths", "processes", "stages/cli", "stages/__init__",
@@ -73,6 +75,7 @@ def test_params_hold_one_map_a_stage():
         "segment": "${segment}",
         "evaluate": "${evaluate}",
         "count": "${count}",
+        "measure": "${measure}",
         "table": "${tables}",
         "headline": None,
     }
@@ -80,7 +83,7 @@ def test_params_hold_one_map_a_stage():
 
 def test_upstream_keys_exist():
     datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
-    for name in ("train", "segment", "evaluate"):
+    for name in ("train", "segment", "evaluate", "measure"):
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
@@ -95,22 +98,23 @@ def test_upstream_keys_exist():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
         assert name in (PARAMS["segment"] if folder == "entities" else {"png/manifest.json"})
-    for key, item in PARAMS["evaluate"].items():
-        assert key == f"{item['table']}__{item['row']}"
+    for item in PARAMS["evaluate"].values():
         made = predictions_of(PARAMS, item)
         assert {name: item[name] for name in ("checkpoint", "split", "dataset")}.items() <= (
             made.items()
         )
-    for key, item in PARAMS["count"].items():
-        assert key == f"{item['table']}__{item['row']}"
-    rows = [*PARAMS["evaluate"].values(), *PARAMS["count"].values()]
-    assert {item["table"] for item in rows} == set(PARAMS["tables"])
+    assert {item["table"] for _, item in SCORED} == set(PARAMS["tables"])
 
 
-def test_rows_are_rows_of_their_tables():
-    for item in (*PARAMS["evaluate"].values(), *PARAMS["count"].values()):
-        known = {row.id for row in load_spec(item["table"], ROOT).rows}
-        assert item["row"] in known, item
+def test_scores_are_what_their_tables_ask_for():
+    for key, item in SCORED:
+        assert key == score_key(item["table"], item["row"])
+        spec = load_spec(item["table"], ROOT)
+        row, _, part = item["row"].partition(".")
+        (described,) = [each for each in spec.rows if each.id == row]
+        assert part in parts_of(map(described.source, spec.metrics)), key
+    keys = [key for key, _ in SCORED]
+    assert len(set(keys)) == len(keys)
 
 
 def test_fields_are_those_the_stages_read():
@@ -139,10 +143,12 @@ def test_fields_are_those_the_stages_read():
         },
         "count": {"table", "row", "config"},
         "evaluate": {"table", "row", "predictions", "checkpoint", "dataset", "split"},
+        "measure": {"table", "row", "metric", "dataset", "split", "against"},
     }
+    optional = {"evaluate": {"metric"}}
     for name, expected in fields.items():
         for key, item in PARAMS[name].items():
-            assert set(item) == expected, f"{name}.{key}"
+            assert set(item) - optional.get(name, set()) == expected, f"{name}.{key}"
 
 
 def test_paths_are_those_of_the_layout():
@@ -166,6 +172,11 @@ def test_paths_are_those_of_the_layout():
         assert needed <= filled("evaluate", "deps", key, item)
         score = LAYOUT.score(item["table"], item["row"])
         assert filled("evaluate", "outs", key, item) == {str(score)}
+    for key, item in PARAMS["measure"].items():
+        manifest = str(LAYOUT.manifest(item["dataset"]))
+        assert manifest in filled("measure", "deps", key, item)
+        score = LAYOUT.score(item["table"], item["row"])
+        assert filled("measure", "outs", key, item) == {str(score)}
     for table in PARAMS["tables"]:
         written = {str(LAYOUT.table(table, suffix)) for suffix in ("md", "json")}
         assert filled("table", "outs", "", table) == written
@@ -174,7 +185,7 @@ def test_paths_are_those_of_the_layout():
 
 
 def test_what_is_in_git_or_cheap_is_not_cached():
-    for stage in ("evaluate", "count", "table", "headline"):
+    for stage in (*SCORING, "table", "headline"):
         for out in body(stage)["outs"]:
             assert next(iter(out.values())) == {"cache": False}, stage
 
@@ -262,5 +273,14 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    for stage in ("prep", "train", "pretrain", "pretrain_joint", "finetune", "segment", "ground"):
+    for stage in (
+        "prep",
+        "train",
+        "pretrain",
+        "pretrain_joint",
+        "finetune",
+        "segment",
+        "ground",
+        "measure",
+    ):
         assert set(reference[stage]) == set(PARAMS[stage])

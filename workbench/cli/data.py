@@ -137,16 +137,20 @@ def _state(params: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _tables_of(params: dict[str, Any], dataset: str) -> list[str]:
-    """Return the tables with a row trained, run or scored on a data set."""
+    """Return the tables with a row trained, run, scored or measured on a data set."""
     from workbench.params import TRAININGS, predictions_of
 
     tables = set()
     for row in (params.get("evaluate") or {}).values():
         made = predictions_of(params, row)
         trained = [
-            (params.get(stage) or {}).get(made.get("checkpoint")) or {} for stage in TRAININGS
+            (params.get(stage) or {}).get((made or row).get("checkpoint")) or {}
+            for stage in TRAININGS
         ]
         if dataset in {item.get("dataset") for item in (row, made, *trained)}:
+            tables.add(str(row.get("table")))
+    for row in (params.get("measure") or {}).values():
+        if row.get("dataset") == dataset:
             tables.add(str(row.get("table")))
     return sorted(tables)
 

@@ -86,14 +86,24 @@ CATALOGUE: dict[str, Source] = {
         "EntitySeg",
         _ENTITYSEG,
         _ADOBE,
-        ("I", "II", "IV", "V", "VI", "VIII", "XXII"),
+        ("I", "IV", "V", "VI", "VIII", "XXII"),
         {
             f"{part}{low}": (*published(categories=644), *recalled(images=count))
             for part, count in (("train", 31_913), ("val", 1_314))
             for low in ("", "_lr")
         },
         {("train", "val"): published(images=33_227)},
-        remark="Table II needs three annotators' masks of 500 images, which were not released",
+    ),
+    "entityseg_annotators": Source(
+        "EntitySeg, three annotators of 500 images",
+        "nowhere: these annotations were not released",
+        _ADOBE,
+        ("II",),
+        {
+            f"{task}_{annotator}": published(images=500)
+            for task in ("masks", "classes")
+            for annotator in (1, 2, 3)
+        },
     ),
     "entityseg_classes": Source(
         "EntitySeg with classes (instance, semantic, panoptic)",

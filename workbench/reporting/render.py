@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workbench.reporting.parts import NO_PART
 from workbench.reporting.results import QUOTED, REPRODUCED
 from workbench.reporting.table_spec import Metric, Row, TableSpec
 
@@ -97,10 +98,16 @@ def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None, own_col
         if value["difference"] is not None:
             lines.append(_signed(value["difference"], metric))
     elif row["status"] == REPRODUCED:
-        lines.append("undefined")
+        lines.append("undefined" if _was_run(row, metric, described) else "waits")
     else:
         lines.append(row["status"])
     return "<br>".join(lines)
+
+
+def _was_run(row: Mapping[str, Any], metric: Metric, described: Row | None) -> bool:
+    """Tell whether every part of a cell has been scored."""
+    needed = {term.part for term in (described.source(metric) if described else metric.source)}
+    return needed <= {run["part"] or NO_PART for run in row["provenance"]["runs"]}
 
 
 def _reproduced(value: Mapping[str, Any], metric: Metric) -> str:
@@ -179,7 +186,7 @@ def _provenance(table: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     body = [
         [
-            row["id"],
+            f"{row['id']}, {run['part']}" if run["part"] else row["id"],
             str(run["seed"]),
             _short(run["run_id"]),
             _short(run["git_commit"]) + (" + changes" if run["git_dirty"] else ""),
@@ -198,13 +205,17 @@ def _provenance(table: Mapping[str, Any]) -> str:
 
 def _cost(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     """Sum training time over distinct runs and name the rows that share one."""
+    if all(run["wall_time_s"] is None for _, run in runs):
+        return "Nothing was trained for these numbers, as far as is recorded."
     users: dict[str, list[str]] = {}
     times: dict[str, float] = {}
     for row, run in runs:
         key = run["checkpoint_sha256"] or f"{row['id']} {run['seed']}"
         times[key] = run["wall_time_s"] or 0.0
         users.setdefault(key, []).append(row["id"])
-    shared = sorted({" and ".join(dict.fromkeys(ids)) for ids in users.values() if len(ids) > 1})
+    shared = sorted(
+        {" and ".join(dict.fromkeys(ids)) for ids in users.values() if len(set(ids)) > 1}
+    )
     text = f"Training took {sum(times.values()):.0f} s over {len(times)} runs."
     return text + (f" Rows that share their runs: {'; '.join(shared)}." if shared else "")
 

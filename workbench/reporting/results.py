@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from workbench.errors import BadInput
 from workbench.reporting.claims import NOT_RUN, Measured, Missing, Verdict, judge
 from workbench.reporting.expression import Cell
+from workbench.reporting.parts import NO_PART, PartScores, by_row, measured, parts_of, values_of
 from workbench.reporting.table_spec import Claim, Metric, Row, TableSpec
 
 Scores = Mapping[str, Mapping[str, Any]]
+Stages = Mapping[str, str]
 OtherTables = Callable[[str], Mapping[str, Any] | None]
 
 REPRODUCED, QUOTED, WAITS = "reproduced", "quoted", "waits"
 MEANINGLESS = "smoke"
 # Provenance of a run that a table carries on; values per seed are added in printed units.
 RUN_FIELDS = (
+    "part",
     "seed",
     "run_id",
     "git_commit",
@@ -33,25 +35,32 @@ RUN_FIELDS = (
 
 
 def build_table(
-    spec: TableSpec, scale: str, scores: Scores, other_table: OtherTables
+    spec: TableSpec,
+    scale: str,
+    scores: Scores,
+    other_table: OtherTables,
+    stages: Stages | None = None,
 ) -> dict[str, Any]:
     """Put a table together.
 
     Args:
         spec: The table's description.
         scale: Scale of the scores.
-        scores: Content of the score files by row id. A row that the paper does not have (another
+        scores: Content of the score files by row id, or by ``row.part`` where a row has several
+            parts; see ``parts``. A row that the paper does not have (another
             segmenter's masks, say) is added below the printed ones.
         other_table: Returns the JSON of another table at this scale, or None where it has not been
             made. Called for the tables that claims refer to.
+        stages: Stage of an instance that makes a score where it is another one than ``evaluate``.
 
     Returns:
         The JSON of the table. Every row has every metric; absent numbers are None.
     """
-    extra = [Row(i, i, {}, {}, False, None, "Not a row of the paper.") for i in scores]
+    found = by_row(scores)
+    extra = [Row(i, i, {}, {}, False, None, "Not a row of the paper.") for i in found]
     known = {row.id for row in spec.rows}
     rows = [*spec.rows, *(row for row in extra if row.id not in known)]
-    content = [_row(row, spec, scale, scores.get(row.id)) for row in rows]
+    content = [_row(row, spec, scale, found.get(row.id, {}), stages or {}) for row in rows]
     own = {row["id"]: row for row in content}
     claims = [_claim(claim, spec, scale, own, other_table) for claim in spec.claims]
     return {
@@ -64,75 +73,97 @@ def build_table(
     }
 
 
-def _row(row: Row, spec: TableSpec, scale: str, score: Mapping[str, Any] | None) -> dict[str, Any]:
-    status, waits = _status(row, spec, score)
+def _row(
+    row: Row, spec: TableSpec, scale: str, scores: PartScores, stages: Stages
+) -> dict[str, Any]:
+    status, waits = _status(row, spec, scores, stages)
     return {
         "id": row.id,
         "label": row.label,
         "status": status,
         "waits": waits,
         "note": row.note,
-        "values": {m.name: _cell(m, row, score) for m in spec.metrics},
-        "provenance": _provenance(row, spec, scale, score),
+        "values": {m.name: _cell(m, row, scores) for m in spec.metrics},
+        "provenance": _provenance(row, spec, scale, scores),
     }
 
 
-def _status(row: Row, spec: TableSpec, score: Mapping[str, Any] | None) -> tuple[str, str | None]:
-    if score is not None:
+def _status(
+    row: Row, spec: TableSpec, scores: PartScores, stages: Stages
+) -> tuple[str, str | None]:
+    """Return the status of a row and what it, or a part of it, waits for."""
+    missing = [part for part in parts_of(map(row.source, spec.metrics)) if part not in scores]
+    if scores and not missing:
         return REPRODUCED, None
-    if row.waits:
-        return WAITS, row.waits
-    if row.quoted:
-        return QUOTED, None
-    return WAITS, f"its score: dvc repro evaluate@{spec.table}__{row.id}"
+    if not scores and (row.waits or row.quoted):
+        return (WAITS, row.waits) if row.waits else (QUOTED, None)
+    commands = _commands(spec.table, row.id, missing, stages)
+    if missing == [NO_PART] or not missing:
+        return REPRODUCED if scores else WAITS, f"its score: {commands}"
+    return REPRODUCED if scores else WAITS, f"its parts {', '.join(missing)}: {commands}"
 
 
-def _cell(metric: Metric, row: Row, score: Mapping[str, Any] | None) -> dict[str, Any]:
+def _commands(table: str, row: str, parts: Sequence[str], stages: Stages) -> str:
+    keys = [f"{table}__{row}__{part}" if part else f"{table}__{row}" for part in parts]
+    return "dvc repro " + " ".join(f"{stages.get(key, 'evaluate')}@{key}" for key in keys)
+
+
+def _cell(metric: Metric, row: Row, scores: PartScores) -> dict[str, Any]:
     printed = row.printed.get(metric.name)
-    measured = _metric(score, metric) if row.has(metric.name) else {}
-    mean, std = measured.get("mean"), measured.get("std")
+    terms = row.source(metric)
+    found = measured(terms, scores) if terms else {}
+    mean, std = found.get("mean"), found.get("std")
     reproduced = None if mean is None else mean * metric.unit.factor
     known = printed is not None and reproduced is not None
     return {
         "printed": printed,
         "reproduced": reproduced,
         "std": None if std is None else std * metric.unit.factor,
-        "n": measured.get("n", 0) if reproduced is not None else 0,
+        "n": found.get("n", 0) if reproduced is not None else 0,
         "difference": reproduced - printed if known else None,  # type: ignore[operator]
     }
 
 
-def _metric(score: Mapping[str, Any] | None, metric: Metric) -> Mapping[str, Any]:
-    if score is None:
-        return {}
-    if metric.source not in score["metrics"]:
-        where = f"score of {score.get('row')}"
-        raise BadInput(where, f"metrics.{metric.source}", "missing", "run the evaluate stage again")
-    return score["metrics"][metric.source]
+def _provenance(row: Row, spec: TableSpec, scale: str, scores: PartScores) -> dict[str, Any]:
+    """Return what made a row; the same keys for every row, empty where nothing was run.
 
-
-def _provenance(
-    row: Row, spec: TableSpec, scale: str, score: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return what made a row; the same keys for every row, empty where nothing was run."""
-    if score is None:
+    A run is of one part; ``values`` are those of the columns that the part has a share in, and in a
+    mean over parts the part's own value.
+    """
+    if not scores:
         return {"scale": scale, "counted_at": None, "score": None, "remarks": [], "runs": []}
-    runs = []
-    for index, run in enumerate(score["provenance"]):
-        values = {m.name: _seed_value(m, score, index) for m in spec.metrics if row.has(m.name)}
-        runs.append({**{name: run.get(name) for name in RUN_FIELDS}, "values": values})
+    runs, remarks = [], []
+    ordered = dict.fromkeys([*parts_of(map(row.source, spec.metrics)), *scores])
+    for part, score in ((part, scores[part]) for part in ordered if part in scores):
+        shares = _shares(row, spec, part, scores)
+        for index, run in enumerate(score["provenance"]):
+            fields = {**{name: run.get(name) for name in RUN_FIELDS}, "part": part or None}
+            runs.append({**fields, "values": {name: all_[index] for name, all_ in shares.items()}})
+        said = score.get("remarks", [])
+        remarks += [f"{part}: {remark}" if part else remark for remark in said]
+    first = next(iter(scores.values()))
     return {
-        "scale": score["scale"],
-        "counted_at": score.get("counted_at"),
-        "score": score.get("score"),
-        "remarks": list(score.get("remarks", [])),
+        "scale": first["scale"],
+        "counted_at": first.get("counted_at"),
+        "score": first.get("score"),
+        "remarks": remarks,
         "runs": runs,
     }
 
 
-def _seed_value(metric: Metric, score: Mapping[str, Any], index: int) -> float | None:
-    value = _metric(score, metric)["values"][index]
-    return None if value is None else value * metric.unit.factor
+def _shares(
+    row: Row, spec: TableSpec, part: str, scores: PartScores
+) -> dict[str, list[float | None]]:
+    """Return a part's values, one a seed, by the columns made of it, in printed units."""
+    return {
+        metric.name: [
+            None if value is None else value * metric.unit.factor
+            for value in values_of(term, scores)
+        ]
+        for metric in spec.metrics
+        for term in row.source(metric)
+        if term.part == part
+    }
 
 
 def _claim(

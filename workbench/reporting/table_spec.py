@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +24,7 @@ from workbench.reporting.expression import (
     evaluate,
     parse_condition,
 )
+from workbench.reporting.parts import Term, parse_source
 
 # Printed values by table, row and metric.
 Printed = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -53,7 +54,7 @@ class Metric:
         label: Its heading.
         unit: Printed unit.
         better: ``higher`` or ``lower``.
-        source: Metric of the score files it is made of.
+        source: Metrics of the score files it is made of.
         noise_absolute: Smallest gap that single runs can show, in the printed unit.
         noise_relative: The same as a share of the value.
         also: A second, readable unit for the Markdown, if any.
@@ -63,7 +64,7 @@ class Metric:
     label: str
     unit: Unit
     better: str
-    source: str
+    source: tuple[Term, ...]
     noise_absolute: float
     noise_relative: float
     also: Unit | None
@@ -77,7 +78,8 @@ class Metric:
 class Row:
     """A row: what the paper prints for it and, if it cannot be run here, what it waits for.
 
-    ``metrics`` names the columns that it has, None for all.
+    ``metrics`` names the columns that it has, None for all. ``sources`` names other metrics of its
+    scores than its columns' own, where one column holds different measures in different rows.
     """
 
     id: str
@@ -88,10 +90,17 @@ class Row:
     waits: str | None
     note: str | None
     metrics: frozenset[str] | None = None
+    sources: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
 
     def has(self, metric: str) -> bool:
         """Tell whether the row has a cell in a column."""
         return self.metrics is None or metric in self.metrics
+
+    def source(self, metric: Metric) -> tuple[Term, ...]:
+        """Return what its cell in a column is made of; nothing where it has none."""
+        if not self.has(metric.name):
+            return ()
+        return self.sources.get(metric.name, metric.source)
 
 
 @dataclass(frozen=True)
@@ -225,7 +234,7 @@ class _Reader:
             label=value["label"],
             unit=self.unit(value, where),
             better=value["better"],
-            source=value["source"],
+            source=self.source(value["source"], f"{where}.source"),
             noise_absolute=self.number(noise.get("absolute", 0), f"{where}.noise.absolute"),
             noise_relative=self.number(noise.get("relative", 0), f"{where}.noise.relative"),
             also=also,
@@ -240,13 +249,19 @@ class _Reader:
             self.fail(f"{where}.decimals", f"{decimals!r}: use 0 to 6")
         return Unit(value["unit"], CONVERSIONS[value["conversion"]], decimals)
 
+    def source(self, value: Any, where: str) -> tuple[Term, ...]:
+        try:
+            return parse_source(str(value))
+        except ValueError as error:
+            self.fail(where, str(error))
+
     def number(self, value: Any, where: str) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             self.fail(where, f"{value!r} is not a number")
         return float(value)
 
     def row(self, content: Any, where: str, metrics: list[str]) -> Row:
-        optional = "printed_as quoted waits note metrics"
+        optional = "printed_as quoted waits note metrics sources"
         value = self.fields(content, where, "id label printed", optional)
         if not isinstance(value["id"], str) or not _ROW_ID.fullmatch(value["id"]):
             self.fail(f"{where}.id", f"{value['id']!r}: lower case words joined by -")
@@ -256,6 +271,8 @@ class _Reader:
         own = value.get("metrics")
         if own is not None and not (own and set(own) <= set(metrics) and set(printed) <= set(own)):
             self.fail(f"{where}.metrics", f"{own!r}: name columns, those printed among them")
+        sources = value.get("sources") or {}
+        self.fields(sources, f"{where}.sources", "", " ".join(own or metrics))
         return Row(
             id=value["id"],
             label=value["label"],
@@ -265,6 +282,7 @@ class _Reader:
             waits=value.get("waits"),
             note=value.get("note"),
             metrics=None if own is None else frozenset(own),
+            sources={k: self.source(v, f"{where}.sources.{k}") for k, v in sources.items()},
         )
 
     def claim(self, content: Any, where: str) -> Claim:

@@ -37,16 +37,23 @@ class Kind(Protocol):
     """How predictions of one kind are found and scored.
 
     Attributes:
-        stage: That makes them; its map in ``params.yaml`` has their keys.
+        stage: That makes them; its map in ``params.yaml`` has their keys. None where no stage does.
         record: The file beside them, with what each run took.
         metrics: Names of the metrics.
         measured: Names of what the stage measured beside the metrics.
     """
 
-    stage: str
-    record: str
-    metrics: tuple[str, ...]
-    measured: tuple[str, ...]
+    @property
+    def stage(self) -> str | None: ...
+    @property
+    def record(self) -> str: ...
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
+    @property
+    def measured(self) -> tuple[str, ...]: ...
+
+    def file(self, folder: Path, seed: int) -> Path:
+        """Return the predictions of one seed."""
 
     def truth(self, manifest: Path, split: str, fix: str) -> Any:
         """Return the annotations of a split."""
@@ -67,6 +74,10 @@ class Entities:
     stage, record = PREDICTIONS["entities"], "segment.json"
     metrics: tuple[str, ...] = entity_ap.METRICS
     measured: tuple[str, ...] = ()
+
+    def file(self, folder: Path, seed: int) -> Path:
+        """Return a seed's file of one line an image."""
+        return folder / f"seed-{seed}.jsonl"
 
     def truth(self, manifest: Path, split: str, fix: str) -> Truth:
         """Return a split, read picture by picture by its own adapter."""
@@ -103,6 +114,10 @@ class Groundings:
     stage, record = PREDICTIONS["groundings"], "groundings.json"
     metrics: tuple[str, ...] = grounding_recall.METRICS
     measured: tuple[str, ...] = ("reconstruction_miou", "reconstruction_ap", *COMPONENTS)
+
+    def file(self, folder: Path, seed: int) -> Path:
+        """Return a seed's file of one line a narrative."""
+        return folder / f"seed-{seed}.jsonl"
 
     def truth(self, manifest: Path, split: str, fix: str) -> Any:
         """Return the narratives of a split."""

@@ -4,11 +4,14 @@
 
 Reads ``params.yaml`` and, of the scale named there, the data set's manifest, the predictions of
 every seed and what the stages recorded about them; writes
-``artifacts/<scale>/scores/<table>/<row>.json``. Values are fractions, seconds, milliseconds, GiB.
+``artifacts/<scale>/scores/<table>/<row>.json`` or, of one part of a row, ``<row>.<part>.json``.
+Values are fractions, seconds, milliseconds, GiB, or in the units of ``metric``, a family of
+docs/predictions.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, MissingInput
-from workbench.files import sha256_file, write_json
+from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.metrics.coco_truth import CocoTruthFile
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
 from workbench.scoring.records import number, or_none, read_json, runs_of, summary
+from workbench.scoring.rows import FilePredictions
 from workbench.stages.cli import run_stage
 
 COSTS = ("mem_train_GB", "mem_infer_GB", "train_time_s", "train_device_s", "infer_time_ms")
@@ -53,7 +57,7 @@ class _Source:
 
     @property
     def fix(self) -> str:
-        return f"dvc repro {self.kind.stage}@{self.folder.name}"
+        return _made_by(self.kind, self.folder)
 
     def runs(self) -> list[dict[str, Any]]:
         return runs_of(self.record, self.folder / self.kind.record, self.fix)
@@ -74,10 +78,10 @@ def evaluate(key: str) -> Path:
             raise BadInput("params.yaml", f"evaluate.{key}.{field}", "missing", "name it")
     layout = Layout(params["scale"])
     dataset, split = item["dataset"], item.get("split", "val")
-    kind = _kind(key, str(item["predictions"]))
+    kind = _kind(key, str(item["predictions"]), item.get("metric"))
     truth = kind.truth(layout.manifest(dataset), split, f"dvc repro prep@{dataset}")
     source = _source(layout, kind, item["predictions"])
-    trained = _train_runs(layout, params, source)
+    trained = _train_runs(layout, params, source, item)
     seeds = [_score_seed(source, run, trained[run["seed"]], truth) for run in source.runs()]
     target = layout.score(item["table"], item["row"])
     content = {
@@ -92,19 +96,33 @@ def evaluate(key: str) -> Path:
     return target
 
 
-def _kind(key: str, predictions: str) -> Kind:
-    folder = predictions.partition("/")[0]
-    if folder not in KINDS or not predictions.partition("/")[2]:
+def _kind(key: str, predictions: str, metric: str | None) -> Kind:
+    folder, _, name = predictions.partition("/")
+    where = f"evaluate.{key}.predictions"
+    if metric in FILE_METRICS:
+        if not folder or not name or ".." in predictions.split("/"):
+            raise BadInput("params.yaml", where, repr(predictions), "use <folder>/<key>")
+        return FilePredictions(FILE_METRICS[metric], folder)
+    if folder not in KINDS or not name:
         known = ", ".join(f"{name}/<key of {kind.stage}>" for name, kind in KINDS.items())
-        where = f"evaluate.{key}.predictions"
-        raise BadInput("params.yaml", where, repr(predictions), f"use one of: {known}")
+        fix = f"use one of: {known}; or give evaluate.{key}.metric"
+        raise BadInput("params.yaml", where, repr(predictions), fix)
+    if metric is not None and FAMILIES.get(metric) != folder:
+        own = next(name for name, kind in FAMILIES.items() if kind == folder)
+        fix = f"use one of {', '.join((own, *FILE_METRICS))}"
+        raise BadInput("params.yaml", f"evaluate.{key}.metric", repr(metric), fix)
     return KINDS[folder]
 
 
 def _source(layout: Layout, kind: Kind, predictions: str) -> _Source:
     folder = layout.artifacts / predictions
-    fix = f"dvc repro {kind.stage}@{folder.name}"
-    return _Source(kind, folder, read_json(folder / kind.record, fix))
+    return _Source(kind, folder, read_json(folder / kind.record, _made_by(kind, folder)))
+
+
+def _made_by(kind: Kind, folder: Path) -> str:
+    if kind.stage is None:
+        return f"write {folder / kind.record}, see workbench/scoring/rows.py"
+    return f"dvc repro {kind.stage}@{folder.name}"
 
 
 def evaluate_predictions(
@@ -188,11 +206,14 @@ def _named_truth(kind: Kind, dataset: str, split: str) -> Any:
 
 
 def _train_runs(
-    layout: Layout, params: dict[str, Any], source: _Source
+    layout: Layout, params: dict[str, Any], source: _Source, item: Mapping[str, Any]
 ) -> dict[int, dict[str, Any]]:
     """Return what training recorded, by seed; empty for predictions that another tool wrote."""
     seeds = [run["seed"] for run in source.runs()]
-    checkpoint = instance(params, source.kind.stage, source.folder.name).get("checkpoint")
+    stage, made = source.kind.stage, item
+    if stage is not None:
+        made = instance(params, stage, source.folder.name)
+    checkpoint = made.get("checkpoint")
     if checkpoint is None:
         return {seed: {} for seed in seeds}
     path = layout.checkpoints(checkpoint) / "train.json"
@@ -209,7 +230,7 @@ def _score_seed(
 ) -> SeedScore:
     seed = made["seed"]
     _check_same_checkpoint(source, made, trained)
-    path = source.folder / f"seed-{seed}.jsonl"
+    path = source.kind.file(source.folder, seed)
     scores = source.kind.score(path, truth, source.record)
     wall_time, devices = trained.get("wall_time_s"), trained.get("num_devices", 1)
     costs = {
@@ -223,7 +244,7 @@ def _score_seed(
         "seed": seed,
         **{name: trained.get(name) for name in _FROM_TRAIN},
         "checkpoint_sha256": made.get("checkpoint_sha256"),
-        "predictions_sha256": sha256_file(path),
+        "predictions_sha256": _sha256(path),
         "eval_data_sha256": made.get("data_sha256"),
         "wall_time_s": wall_time,
         "peak_memory_gib": trained.get("peak_memory_gib"),
@@ -232,6 +253,15 @@ def _score_seed(
     }
     values = {**scores.values, **source.kind.measurements(made), **costs}
     return SeedScore(values, provenance, scores.remarks)
+
+
+def _sha256(path: Path) -> str:
+    """Hash predictions: a file, a folder, or a file with its pictures in the folder beside it."""
+    folder = path.with_suffix("")
+    if not folder.is_dir():
+        return sha256_file(path)
+    own = sha256_file(path) if path.is_file() else ""
+    return hashlib.sha256((own + sha256_tree(folder)).encode()).hexdigest()
 
 
 def _check_same_checkpoint(

@@ -18,7 +18,7 @@ from typing import Any
 
 from workbench.errors import BadInput
 from workbench.files import write_json, write_text
-from workbench.params import load_params
+from workbench.params import SCORING, load_params, score_key
 from workbench.paths import Layout, project_root
 from workbench.reporting.render import render_markdown
 from workbench.reporting.results import build_table
@@ -32,12 +32,15 @@ def table(table_id: str) -> Path:
     Raises:
         BadInput: Unknown table, a faulty description, or a score file that does not belong here.
     """
-    spec, layout = load_spec(table_id), Layout(load_params()["scale"])
+    params = load_params()
+    spec, layout = load_spec(table_id), Layout(params["scale"])
+    stages = {key: stage for stage in SCORING for key in params.get(stage) or {}}
     content = build_table(
         spec,
         layout.scale,
-        _read_scores(layout, table_id),
+        _read_scores(layout, table_id, stages),
         lambda other: _read_table(layout, other),
+        stages,
     )
     page = layout.table(table_id, "md")
     write_json(layout.table(table_id, "json"), content)
@@ -45,21 +48,24 @@ def table(table_id: str) -> Path:
     return page
 
 
-def _read_scores(layout: Layout, table_id: str) -> dict[str, dict[str, Any]]:
+def _read_scores(
+    layout: Layout, table_id: str, stages: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return the score files of a table by ``row`` or ``row.part``."""
     folder = layout.score(table_id, "any").parent
     scores = {}
     for path in sorted(folder.glob("*.json")):
         score = _read(path)
         expected = {"table": table_id, "row": path.stem, "scale": layout.scale}
+        key = score_key(table_id, path.stem)
+        instance = f"{stages.get(key, 'evaluate')}@{key}"
         for field, value in expected.items():
             if score.get(field) != value:
-                fix = f"dvc repro --force evaluate@{table_id}__{path.stem}"
+                fix = f"dvc repro --force {instance}"
                 raise BadInput(path, field, f"{score.get(field)!r}, not {value!r}", fix)
         for field, kind in (("metrics", dict), ("provenance", list)):
             if not isinstance(score.get(field), kind):
-                raise BadInput(
-                    path, field, "missing", f"dvc repro evaluate@{table_id}__{path.stem}"
-                )
+                raise BadInput(path, field, "missing", f"dvc repro {instance}")
         scores[path.stem] = score
     return scores
 

@@ -57,6 +57,7 @@ def test_unknown_table_lists_the_known(root):
         ("APe: 39.5", "APe: x", "rows[0].printed.APe"),
         ("APe: 39.5", "AP: 39.5", "rows[0].printed.AP"),
         ("quoted: true", "quote: true", "rows[3].quote"),
+        ("quoted: true", "sources: {AP: AP50}", "rows[3].sources.AP"),
         ("id: T-size", "id: T-better", "claims"),
         ("expr: better.APe > base.APe", "expr: better.APe >", "claims[0].expr"),
         ("expr: better.APe > base.APe", "expr: best.APe > 1", "claims.T-better.expr"),

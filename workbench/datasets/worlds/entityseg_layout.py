@@ -38,8 +38,8 @@ class EntitySegWriter:
 
     def __init__(self, root: Path, split: str, spec: WorldSpec) -> None:
         self._root, self._split, self._spec = root, split, spec
-        self._full, self._low = _empty(), _empty()
-        self._folders = [_empty() for _ in FOLDERS]
+        self._full, self._low = empty_file(), empty_file()
+        self._folders = [empty_file() for _ in FOLDERS]
 
     def add(self, index: int, scene: Scene) -> None:
         """Write the picture of a scene and note its entities."""
@@ -49,35 +49,38 @@ class EntitySegWriter:
         write_jpeg(self._root / "images" / path, scene.image)
         height, width = scene.labels.shape
         size = height, width
-        entities = _records(scene, scene.labels)
-        _note(self._full, path, size, entities)
+        entities = entity_records(scene, scene.labels)
+        note_picture(self._full, path, size, entities)
         # As in the release, ids of a folder's own file start again at 1 and names are bare.
-        _note(self._folders[which], name, size, entities)
+        note_picture(self._folders[which], name, size, entities)
         if self._spec.lr is not None:
             size = low_resolution(size, *self._spec.lr)
             write_jpeg(self._root / "images_lr" / path, resize_image(scene.image, size))
-            _note(self._low, path, size, _records(scene, resize_labels(scene.labels, size)))
+            note_picture(
+                self._low, path, size, entity_records(scene, resize_labels(scene.labels, size))
+            )
 
     def close(self) -> dict[str, Record]:
         """Write the JSON files; return the manifest's entries of the splits."""
         combined = f"{ANNOTATIONS}/entityv2_010203_entity_{self._split}"
         files = {f"{combined}.json": self._full}
-        entries = {self._split: _entry(f"{combined}.json", "images")}
+        entries = {self._split: split_entry(f"{combined}.json", "images")}
         for number, folder in enumerate(self._folders, start=1):
             files[f"{ANNOTATIONS}/entityv2_{number:02d}_entity_{self._split}.json"] = folder
         if self._spec.lr is not None:
             files[f"{combined}_lr.json"] = self._low
-            entries[f"{self._split}_lr"] = _entry(f"{combined}_lr.json", "images_lr")
+            entries[f"{self._split}_lr"] = split_entry(f"{combined}_lr.json", "images_lr")
         for path, content in files.items():
             write_compact_json(self._root / path, content)
         return entries
 
 
-def _entry(annotations: str, images: str) -> Record:
+def split_entry(annotations: str, images: str) -> Record:
+    """Return the manifest's entry of a split of this form."""
     return {"annotations": annotations, "images": images, "masks": None}
 
 
-def _empty() -> Record:
+def empty_file() -> Record:
     """Return an annotation file without pictures; category 0 is "unknown", as in the release."""
     names = {"unknown": 0, **CATEGORY_IDS}
     categories = []
@@ -89,7 +92,7 @@ def _empty() -> Record:
     return {"images": [], "annotations": [], "categories": categories}
 
 
-def _records(scene: Scene, labels: NDArray[np.int32]) -> list[Record]:
+def entity_records(scene: Scene, labels: NDArray[np.int32]) -> list[Record]:
     """Return the entities with a pixel at this size, without ids."""
     found = []
     codes = label_masks(labels, range(1, len(scene.entities) + 1))
@@ -108,7 +111,7 @@ def _records(scene: Scene, labels: NDArray[np.int32]) -> list[Record]:
     return found
 
 
-def _note(target: Record, name: str, size: tuple[int, ...], entities: list[Record]) -> None:
+def note_picture(target: Record, name: str, size: tuple[int, ...], entities: list[Record]) -> None:
     """Append a picture and its entities, numbered from 1 within the file."""
     image_id = len(target["images"]) + 1
     height, width = size

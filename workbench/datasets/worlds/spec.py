@@ -11,7 +11,7 @@ import yaml
 from workbench.datasets.worlds.domains import DOMAINS
 from workbench.errors import BadInput, MissingInput
 
-FORMATS = ("entityseg", "coco", "entityseg_classes", "ade20k")
+FORMATS = ("entityseg", "coco", "entityseg_classes", "entityseg_annotators", "ade20k")
 Range = tuple[int, int]
 
 

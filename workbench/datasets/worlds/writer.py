@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from workbench.datasets.manifest import manifest_entry
 from workbench.datasets.worlds.ade20k_layout import Ade20kWriter
+from workbench.datasets.worlds.annotators_layout import AnnotatorsWriter
 from workbench.datasets.worlds.camo_layout import write_camo
 from workbench.datasets.worlds.coco_layout import CocoWriter
 from workbench.datasets.worlds.contact_sheet import ContactSheet
@@ -35,6 +36,7 @@ SPLITS = ("train", "val", "captions")
 # On-disk form of the splits of each format of worlds; a split may have its own.
 FORMATS = {
     "entityseg": "entityseg",
+    "entityseg_annotators": "entityseg",
     "entityseg_classes": "coco_instances",
     "ade20k": "coco_panoptic",
     "coco": "coco_panoptic",
@@ -102,7 +104,8 @@ def write_world(name: str, spec: dict[str, Any], out: Path) -> None:
 def _write_scenes(root: Path, spec: WorldSpec | NarrativeSpec, sheet: ContactSheet) -> Entries:
     """Write a world of scenes, split by split; return the manifest's entries."""
     entries: Entries = {}
-    for number, split in enumerate(s for s in SPLITS if s in spec.splits):
+    for split in (s for s in SPLITS if s in spec.splits):
+        number = SPLITS.index(split)
         writer = _split_writer(root, split, spec)
         for index in range(spec.splits[split]):
             sheet.add(_add_scene(writer, spec, number, index))
@@ -157,6 +160,7 @@ def parse_world(name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml
 SCENE_WRITERS: dict[str, Callable[[Path, str, WorldSpec], SplitWriter]] = {
     "coco": CocoWriter,
     "entityseg": EntitySegWriter,
+    "entityseg_annotators": AnnotatorsWriter,
     "entityseg_classes": EntitySegClassesWriter,
     "ade20k": Ade20kWriter,
 }

@@ -28,6 +28,7 @@ from workbench.files import sha256_tree
 # As in test_writer.py.
 HASHES = {
     "entityseg_classes": "eba98c9d45b0e825f9139d6ec5737f369933cfadb51030d0ace2205743011b02",
+    "entityseg_annotators": "addcc0f49109a399bba20e5daccfe01215a884ecd76ccf942bb685c9b299ddee",
     "ade20k": "0d4f3bcf9f923b5042d0d8751c611f59d4cb4e1aee83aacc37452302c6ecc794",
     "lvis": "edd0daeba151068299723cce43cfd241b19e13806dda6a3a90317a28d031b43f",
     "ocid": "2132b93cd987a8bdc7ead6a666aa2ccf216ceacfa422d4867cedf5ef67a7c578",
