@@ -17,7 +17,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import BadInput, MissingInput
+from workbench.datasets.pictures import open_picture
+from workbench.errors import BadInput
 from workbench.scoring.kinds import FileScore
 from workbench.scoring.records import read_json
 
@@ -130,22 +131,10 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         BadInput: Not a picture, or not of 8 bits or fewer a channel.
         MissingInput: No such file.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    if not path.is_file():
-        raise MissingInput(path, "give an 8-bit grey PNG")
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with Image.open(path) as picture:
-            if picture.mode not in _GREY_MODES:
-                problem = f"mode {picture.mode}"
-                raise BadInput(path, "picture", problem, "give an 8-bit grey PNG")
-            return np.asarray(picture.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        found = str(error).replace("\n", " ")
-        raise BadInput(path, "picture", found, "the file is damaged; write it again") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    with open_picture(path) as picture:
+        if picture.mode not in _GREY_MODES:
+            raise BadInput(path, "picture", f"mode {picture.mode}", "give an 8-bit grey PNG")
+        return np.asarray(picture.convert("L"))
 
 
 def with_progress(items: Sequence[ItemT], what: str) -> Iterator[ItemT]:
