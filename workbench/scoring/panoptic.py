@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.datasets.images import ImageFolder
+from workbench.datasets.panoptic import map_name
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import ImageId, Item, RecordsByImage
@@ -83,7 +84,8 @@ class PanopticFile:
         for key, kind in (("file_name", str), ("segments_info", list)):
             if not isinstance(record.get(key), kind):
                 raise BadInput(self.path, f"{place}.{key}", "missing", _FIX)
-        png = self._folder.find(record["file_name"], self.path, f"{place}.file_name")
+        name = map_name(record["file_name"])
+        png = self._folder.find(name, self.path, f"{place}.file_name")
         return read_picture(png), record["segments_info"], png
 
     def _see(self, item: Item) -> None:
