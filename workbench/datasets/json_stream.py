@@ -60,7 +60,7 @@ def stream_object(path: Path, fix: str) -> Iterator[Part]:
         window = _Window(stream)
         try:
             yield from _object(window, path)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             found = getattr(error, "msg", None) or str(error)
             raise BadInput(path, "JSON", f"{found} near byte {window.place}", _DAMAGED) from error
 
@@ -74,7 +74,7 @@ def read_part(stream: BinaryIO, start: int, end: int, path: Path, field: str) ->
     stream.seek(start)
     try:
         return json.loads(stream.read(end - start))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, field, "has changed since it was opened", "start again") from error
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from workbench.datasets.rle import as_rle
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import Item, RecordsByImage
-from workbench.metrics.predictions import ImageId, ImageSizes
+from workbench.metrics.predictions import ImageId, ImageSizes, is_finite_number
 from workbench.metrics.rle import first_rle_problem
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def load_ground_truth(path: Path) -> dict[str, Any]:
         raise MissingInput(path, "give the annotation file of the split")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", f"cannot be read ({error})", _FIX) from error
     for field in ("images", "annotations"):
         if not isinstance(value, dict) or not isinstance(value.get(field), list):
@@ -346,13 +346,19 @@ def _masked(
             "segmentation": mask,
             "iscrowd": int(bool(annotation.get("iscrowd", 0))),
         }
-        for field, kind in (("category_id", int), ("area", int | float)):
-            if isinstance(annotation.get(field), kind):
-                one[field] = annotation[field]
-            elif annotation.get(field) is not None:
-                raise BadInput(source, f"{place}.{field}", "not a number", _FIX)
+        for field, sound in (("category_id", _is_whole), ("area", is_finite_number)):
+            value = annotation.get(field)
+            if value is None:
+                continue
+            if not sound(value):
+                raise BadInput(source, f"{place}.{field}", f"{value!r} is no number", _FIX)
+            one[field] = value
         found.append(one)
     return found
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _compressed(mask: Any, size: tuple[int, int], place: str, source: str | Path) -> Any:
