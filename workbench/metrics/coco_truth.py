@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.datasets.json_stream import Part
 from workbench.datasets.rle import as_rle
 from workbench.errors import BadInput, MissingInput
-from workbench.metrics.json_records import Item, RecordsByImage
+from workbench.metrics.json_records import RecordsByImage
 from workbench.metrics.predictions import ImageId, ImageSizes, is_finite_number
 from workbench.metrics.rle import first_rle_problem
 
@@ -136,13 +137,13 @@ class CocoTruthFile(Truth):
         self._ids = IdRanges()
         categories: list[Any] = []
 
-        def seen(item: Item) -> None:
-            if item.field == "images":
-                self._see_image(item)
-            elif item.field == "annotations":
-                self._see_annotation(item)
-            elif item.field == "categories":
-                categories.append(item.value)
+        def seen(part: Part) -> None:
+            if part.key == "images":
+                self._see_image(part)
+            elif part.key == "annotations":
+                self._see_annotation(part)
+            elif part.key == "categories":
+                categories.append(part.value)
 
         self._records = RecordsByImage(path, "annotations", _FIX, seen)
         if not self._sizes:
@@ -158,16 +159,16 @@ class CocoTruthFile(Truth):
             records = self._records.of(image_id)
             yield ImageTruth(image_id, size, _masked(records, size, self.source))
 
-    def _see_image(self, item: Item) -> None:
-        _check_image(item.value, item.position, self.source)
-        image_id = item.value["id"]
+    def _see_image(self, part: Part) -> None:
+        place = f"images[{part.index}]"
+        _check_image(part.value, place, self.source)
+        image_id = part.value["id"]
         if image_id in self._sizes:
-            place = f"images[{item.position}].id"
-            raise BadInput(self.source, place, f"{image_id!r} a second time", _FIX)
-        self._sizes[image_id] = (item.value["height"], item.value["width"])
+            raise BadInput(self.source, f"{place}.id", f"{image_id!r} a second time", _FIX)
+        self._sizes[image_id] = (part.value["height"], part.value["width"])
 
-    def _see_annotation(self, item: Item) -> None:
-        self._ids.add(_annotation_id(item.value, f"annotations[{item.position}]", self.source))
+    def _see_annotation(self, part: Part) -> None:
+        self._ids.add(_annotation_id(part.value, f"annotations[{part.index}]", self.source))
 
     def _check_ids(self) -> None:
         again = self._ids.repeated()
@@ -277,7 +278,7 @@ def check_structure(ground_truth: Mapping[str, Any], source: str | Path) -> None
     if not images:
         raise BadInput(source, "images", "empty", "give a data set with at least one image")
     for index, image in enumerate(images):
-        _check_image(image, index, source)
+        _check_image(image, f"images[{index}]", source)
     _check_unique(source, "images", images)
     sizes = image_sizes(ground_truth)
     for index, annotation in enumerate(annotations):
@@ -306,10 +307,10 @@ def categories_of(listed: Sequence[Any], source: str | Path) -> dict[int, str]:
     return names
 
 
-def _check_image(image: Any, index: int, source: str | Path) -> None:
+def _check_image(image: Any, place: str, source: str | Path) -> None:
     for field, kind in (("id", int | str), ("height", int), ("width", int)):
         if not isinstance(image, Mapping) or not isinstance(image.get(field), kind):
-            raise BadInput(source, f"images[{index}].{field}", "missing or of another kind", _FIX)
+            raise BadInput(source, f"{place}.{field}", "missing or of another kind", _FIX)
 
 
 def _annotation_id(annotation: Any, place: str, source: str | Path) -> int:

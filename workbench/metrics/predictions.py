@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import RecordsByImage
@@ -194,7 +194,7 @@ def _checked(
     return [_result(path, where, entity, image_id, categories) for where, entity in entities]
 
 
-def is_finite_number(value: Any) -> bool:
+def is_finite_number(value: Any) -> TypeGuard[float]:
     """Tell whether a value of a JSON file is a number that a float can hold."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and abs(value) <= sys.float_info.max
