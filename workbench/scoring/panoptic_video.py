@@ -56,9 +56,10 @@ class PanopticVideos:
         """Score every annotated frame; one without a prediction is scored as all void."""
         assert predictions is not None
         where = locate(source, split)
-        if where.annotations is None:
-            fix = "give panoptic_gt_VIPSeg_SPLIT.json"
-            raise BadInput(source, "--dataset", "no annotation file", fix)
+        if where.annotations is None or where.annotations.suffix != ".json":
+            problem = "no panoptic JSON, which the released form lacks and its 720P copy has"
+            fix = "give panoptic_gt_VIPSeg_SPLIT.json, made by the data set's scripts"
+            raise BadInput(source, "--dataset", problem, fix)
         maps = where.masks or where.annotations.parent / _TRUTH_MAPS
         if not maps.is_dir():
             raise MissingInput(maps, "put the maps of the data set there")
