@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -109,19 +109,6 @@ def locate(source: Path, split: str) -> Located:
             raise BadInput(source, f"splits.{split}.{key}", repr(value), "give a path")
         paths[key] = None if value is None else root / value
     return Located(source, paths["annotations"], paths["masks"], is_manifest=True)
-
-
-def inside(root: Path, name: Any, where: Path, what: str) -> Path:
-    """Return the path of a name below a folder, which need not exist.
-
-    Raises:
-        BadInput: Not a text, or it leads out of the folder; ``where`` and ``what`` say whose name.
-    """
-    path = PurePosixPath(name) if isinstance(name, str) and name else PurePosixPath("..")
-    odd = isinstance(name, str) and ("\\" in name or any(ord(letter) < 32 for letter in name))
-    if path.is_absolute() or ".." in path.parts or odd or not path.parts:
-        raise BadInput(where, what, f"{name!r} is no name below {root}", "use a relative name")
-    return root / path
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:

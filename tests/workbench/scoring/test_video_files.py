@@ -256,7 +256,7 @@ def test_names_that_lead_out_are_refused(panoptic):
         panoptic / "vipseg/panoptic_gt_VIPSeg_val.json",
         lambda content: content["videos"][0].update(video_id="../a"),
     )
-    with pytest.raises(BadInput, match="no name below"):
+    with pytest.raises(BadInput, match="leads out of"):
         score_video(panoptic)
 
 
