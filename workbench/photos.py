@@ -25,7 +25,7 @@ MAX_PIXELS = 300_000_000
 
 _ORIENTATION_TAG = 0x0112
 # What Pillow's decoders raise for damaged or hostile files.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error, zlib.error,
 )  # fmt: skip
 
@@ -61,7 +61,7 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
     except UnidentifiedImageError as error:
         fix = f"use one of {', '.join(FORMATS)}"
         raise BadInput(path, "image", "not an image, or one that cannot be read", fix) from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BadInput(
             path, "image", f"truncated or damaged ({reason})", "copy it again"
@@ -101,7 +101,7 @@ def _orientation(image: Image.Image) -> int:
     """Return EXIF's orientation, 1 (upright) where it is absent, unknown or damaged."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -22,7 +22,7 @@ def read_json(path: Path, fix: str) -> dict[str, Any]:
         raise MissingInput(path, fix)
     try:
         value = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         found = str(error) or "empty"
         raise BadInput(path, "JSON", found, "the file is damaged; get it again") from error
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Reads large JSON objects piece by piece: what is held is one element of a list at a time.
+"""Reads large JSON files piece by piece: what is held is one element of a list at a time.
 
 Annotation files of high-resolution pictures are larger than the memory that their parsed form may
 take. Bytes are scanned as Latin-1, so that a position in the text is one in the file; an element
@@ -8,7 +8,7 @@ with other letters than ASCII is decoded again from its bytes, as UTF-8.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,13 +30,13 @@ class Part:
     """A value of the object, or an element of a value that is a list.
 
     Attributes:
-        key: Name of the value.
+        key: Name of the value; None for the elements of a file that is a list.
         index: Place in the list; None for the value itself, which is [] of a list that follows.
         value: Parsed.
         start, end: Its bytes in the file.
     """
 
-    key: str
+    key: str | None
     index: int | None
     value: Any
     start: int
@@ -54,15 +54,35 @@ def stream_object(path: Path, fix: str) -> Iterator[Part]:
         MissingInput: No such file.
         BadInput: Truncated, not JSON, not UTF-8, not an object, or with a key twice.
     """
+    yield from _stream(path, fix, _DAMAGED, _object)
+
+
+def stream_records(path: Path, fix: str) -> Iterator[Part]:
+    """Yield the values of a JSON object as ``stream_object`` does, or the elements of a list.
+
+    Args:
+        path: The file.
+        fix: What to do if it is not there or damaged.
+
+    Raises:
+        MissingInput: No such file.
+        BadInput: As of ``stream_object``; neither an object nor a list.
+    """
+    yield from _stream(path, fix, fix, _object_or_list)
+
+
+def _stream(
+    path: Path, fix: str, damaged: str, parts: Callable[[_Window, Path], Iterator[Part]]
+) -> Iterator[Part]:
     if not path.is_file():
         raise MissingInput(path, fix)
     with path.open("rb") as stream:
         window = _Window(stream)
         try:
-            yield from _object(window, path)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            yield from parts(window, path)
+        except (ValueError, RecursionError) as error:
             found = getattr(error, "msg", None) or str(error)
-            raise BadInput(path, "JSON", f"{found} near byte {window.place}", _DAMAGED) from error
+            raise BadInput(path, "JSON", f"{found} near byte {window.place}", damaged) from error
 
 
 def read_part(stream: BinaryIO, start: int, end: int, path: Path, field: str) -> Any:
@@ -74,7 +94,7 @@ def read_part(stream: BinaryIO, start: int, end: int, path: Path, field: str) ->
     stream.seek(start)
     try:
         return json.loads(stream.read(end - start))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, field, "has changed since it was opened", "start again") from error
 
 
@@ -118,6 +138,11 @@ class _Window:
         self._at += 1
         return found
 
+    def end(self) -> None:
+        """Refuse anything but white space."""
+        if self.peek():
+            raise json.JSONDecodeError("Extra data", "", 0)
+
     def value(self) -> tuple[Any, int, int]:
         """Take the next value; return it with its start and end in the file."""
         self.peek()
@@ -139,6 +164,14 @@ class _Window:
         return value, start, self.place
 
 
+def _object_or_list(window: _Window, path: Path) -> Iterator[Part]:
+    if window.peek() == "[":
+        yield from _list(window, None)
+        window.end()
+    else:
+        yield from _object(window, path)
+
+
 def _object(window: _Window, path: Path) -> Iterator[Part]:
     if window.peek() != "{":
         if not window.peek():
@@ -156,8 +189,7 @@ def _object(window: _Window, path: Path) -> Iterator[Part]:
         seen.add(key)
         window.take(":")
         if window.peek() == "[":
-            yield Part(key, None, [], window.place, window.place)
-            yield from _elements(window, key)
+            yield from _list(window, key)
         else:
             value, start, end = window.value()
             yield Part(key, None, value, start, end)
@@ -165,11 +197,11 @@ def _object(window: _Window, path: Path) -> Iterator[Part]:
             break
     else:
         window.take("}")
-    if window.peek():
-        raise json.JSONDecodeError("Extra data", "", 0)
+    window.end()
 
 
-def _elements(window: _Window, key: str) -> Iterator[Part]:
+def _list(window: _Window, key: str | None) -> Iterator[Part]:
+    yield Part(key, None, [], window.place, window.place)
     window.take("[")
     if window.peek() == "]":
         window.take("]")

@@ -152,7 +152,7 @@ def read_narratives(path: Path) -> list[Narrative]:
         raise MissingInput(path, DAMAGED)
     try:
         content = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", str(error) or "empty", DAMAGED) from error
     if not isinstance(content, list):
         raise BadInput(path, "top level", f"{type(content).__name__}, not a list", DAMAGED)

@@ -23,6 +23,8 @@ from workbench.errors import BadInput, MissingInput
 MOST_BYTES = 1 << 27
 MOST_MEMO = 1 << 24
 MOST_STACK = 1 << 20
+# One byte makes an empty list, which takes some 60; real files have a few million values.
+MOST_VALUES = 1 << 24
 MOST_MARKS = 1000
 MOST_DIGITS = 20
 FIX = "only lists, dicts, numbers and text are read; get the release's file again"
@@ -67,7 +69,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self.shared = False
+        self.shared, self.pushed = False, 0
 
     def run(self) -> Any:
         data, known = self.data, _INSTRUCTIONS
@@ -108,6 +110,9 @@ class _Machine:
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
+        self.pushed += 1
+        if self.pushed > MOST_VALUES:
+            raise _RefusedError(f"holds over {MOST_VALUES} values")
         if len(self.stack) > MOST_STACK:
             raise _RefusedError(f"holds over {MOST_STACK} loose values")
 

@@ -144,7 +144,7 @@ def read_record(path: Path) -> dict[str, Any]:
         except UnicodeDecodeError:
             text = data.decode("cp1252")
         content = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", str(error) or "empty", FIX) from error
     if not isinstance(content, dict):
         raise BadInput(path, "top level", f"{type(content).__name__}, not an object", FIX)

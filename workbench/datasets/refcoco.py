@@ -150,11 +150,12 @@ def _sentence_faults(
             continue
         yield from _id_fault(sentence, "sent_id", file, where, seen)
         text = sentence.get("sent")
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str):
             yield BadInput(file, f"{where}.sent", reprlib.repr(text), "give the expression")
     listed = ref.get("sent_ids")
     given = [s.get("sent_id") for s in sentences if isinstance(s, dict)]
-    if not isinstance(listed, list | tuple) or list(listed) != given:
+    numbers = listed if isinstance(listed, list | tuple) else []
+    if len(numbers) != len(given) or any(number not in numbers for number in given):
         problem = f"{reprlib.repr(listed)} are not the sentences' ids"
         yield BadInput(file, f"{path}.sent_ids", problem, RELEASE)
 
@@ -214,6 +215,13 @@ class RefcocoReader(ReferringReader):
     def units(self) -> dict[str, int]:
         sentences = sum(len(ref["sentences"]) for ref in self._refs)
         return {"refs": len(self), "sentences": sentences}
+
+    def notes(self) -> Iterator[Fault]:
+        said = [one for ref in self._refs for one in ref["sentences"]]
+        blank = [one["sent_id"] for one in said if not one["sent"].strip()]
+        if blank:
+            problem = f"{len(blank)} of {len(said)} are blank, the first has id {blank[0]}"
+            yield BadInput(self.where, "sentences", problem, "they are scored all the same")
 
     def __call__(self, index: int) -> ReferringImage:
         ref, image = self._refs[index], self._image(index)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from workbench.datasets.schema import RLE
 from workbench.errors import BadInput
 
+# Of masks that are made together; a large picture with many entities would fill the memory.
+_MOST_BYTES = 1 << 28
 _DAMAGED = "the mask is damaged; get the file again"
 
 
@@ -75,13 +77,13 @@ def label_masks(labels: NDArray[np.int32], ids: Sequence[int]) -> list[RLE]:
     """Return the mask of each id of an (H, W) label map, in the order of ``ids``."""
     from pycocotools import mask as coco_mask
 
-    if len(ids) == 0:
-        return []
-    # pycocotools wants (H, W, N) in Fortran order, which is (N, W, H) in C order.
-    planes = (
-        np.ascontiguousarray(labels.T)[None] == np.asarray(ids, dtype=labels.dtype)[:, None, None]
-    )
-    codes = coco_mask.encode(planes.view(np.uint8).transpose(2, 1, 0))
+    columns, values = np.ascontiguousarray(labels.T), np.asarray(ids, dtype=labels.dtype)
+    together = max(1, _MOST_BYTES // max(labels.size, 1))
+    codes = []
+    for at in range(0, len(values), together):
+        # pycocotools wants (H, W, N) in Fortran order, which is (N, W, H) in C order.
+        planes = columns[None] == values[at : at + together, None, None]
+        codes += coco_mask.encode(planes.view(np.uint8).transpose(2, 1, 0))
     return [{"size": list(labels.shape), "counts": code["counts"].decode()} for code in codes]
 
 

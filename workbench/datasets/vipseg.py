@@ -214,7 +214,7 @@ def _released_categories(files: SplitFiles) -> tuple[Category, ...]:
         raise MissingInput(path, "get it from the VIPSeg-Dataset project")
     try:
         content = {"categories": json.loads(path.read_bytes())}
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", str(error) or "empty", GET) from error
     for fault in category_faults(content, path):
         raise fault

@@ -36,7 +36,7 @@ def read_entities(path: Path, size: Size) -> tuple[NDArray[np.bool_], list[int]]
         return _from_label_map(path, size)
     try:
         content = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", str(error) or "empty", "give COCO results") from error
     listed = content.get("entities") if isinstance(content, dict) else content
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):

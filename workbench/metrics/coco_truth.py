@@ -6,28 +6,33 @@ score that should compare with published ones must not either.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.datasets.rle import as_rle
+from workbench.datasets.json_stream import Part
 from workbench.errors import BadInput, MissingInput
-from workbench.metrics.json_records import Item, RecordsByImage
+from workbench.metrics.coco_checks import (
+    FIX,
+    Annotation,
+    annotation_id,
+    categories_of,
+    check_image,
+    check_structure,
+    image_sizes,
+    masked,
+)
+from workbench.metrics.json_records import RecordsByImage
 from workbench.metrics.predictions import ImageId, ImageSizes
-from workbench.metrics.rle import first_rle_problem
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityDataset
-
-_FIX = "correct the annotation file"
-Annotation = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class CocoTruth(Truth):
     def images(self) -> Iterator[ImageTruth]:
         for image_id, size in self._sizes.items():
             annotations = self._annotations.get(image_id, [])
-            yield ImageTruth(image_id, size, _masked(annotations, size, self.source))
+            yield ImageTruth(image_id, size, masked(annotations, size, self.source))
 
 
 class CocoTruthFile(Truth):
@@ -136,15 +141,15 @@ class CocoTruthFile(Truth):
         self._ids = IdRanges()
         categories: list[Any] = []
 
-        def seen(item: Item) -> None:
-            if item.field == "images":
-                self._see_image(item)
-            elif item.field == "annotations":
-                self._see_annotation(item)
-            elif item.field == "categories":
-                categories.append(item.value)
+        def seen(part: Part) -> None:
+            if part.key == "images":
+                self._see_image(part)
+            elif part.key == "annotations":
+                self._see_annotation(part)
+            elif part.key == "categories":
+                categories.append(part.value)
 
-        self._records = RecordsByImage(path, "annotations", _FIX, seen)
+        self._records = RecordsByImage(path, "annotations", FIX, seen)
         if not self._sizes:
             raise BadInput(path, "images", "empty", "give a data set with at least one image")
         self._check_ids()
@@ -156,28 +161,28 @@ class CocoTruthFile(Truth):
     def images(self) -> Iterator[ImageTruth]:
         for image_id, size in self._sizes.items():
             records = self._records.of(image_id)
-            yield ImageTruth(image_id, size, _masked(records, size, self.source))
+            yield ImageTruth(image_id, size, masked(records, size, self.source))
 
-    def _see_image(self, item: Item) -> None:
-        _check_image(item.value, item.position, self.source)
-        image_id = item.value["id"]
+    def _see_image(self, part: Part) -> None:
+        place = f"images[{part.index}]"
+        check_image(part.value, place, self.source)
+        image_id = part.value["id"]
         if image_id in self._sizes:
-            place = f"images[{item.position}].id"
-            raise BadInput(self.source, place, f"{image_id!r} a second time", _FIX)
-        self._sizes[image_id] = (item.value["height"], item.value["width"])
+            raise BadInput(self.source, f"{place}.id", f"{image_id!r} a second time", FIX)
+        self._sizes[image_id] = (part.value["height"], part.value["width"])
 
-    def _see_annotation(self, item: Item) -> None:
-        self._ids.add(_annotation_id(item.value, f"annotations[{item.position}]", self.source))
+    def _see_annotation(self, part: Part) -> None:
+        self._ids.add(annotation_id(part.value, f"annotations[{part.index}]", self.source))
 
     def _check_ids(self) -> None:
         again = self._ids.repeated()
         if again is not None:
             problem = f"id {again} a second time"
-            raise BadInput(self.source, "annotations", problem, _FIX)
+            raise BadInput(self.source, "annotations", problem, FIX)
         for image_id in self._records.image_ids():
             if image_id not in self._sizes:
                 place = f"{self._records.first(image_id)}.image_id"
-                raise BadInput(self.source, place, f"{image_id!r} is not among the images", _FIX)
+                raise BadInput(self.source, place, f"{image_id!r} is not among the images", FIX)
 
 
 class IdRanges:
@@ -228,31 +233,6 @@ class DatasetTruth(Truth):
             yield ImageTruth(image.image_id, (image.height, image.width), annotations)
 
 
-def image_sizes(ground_truth: Mapping[str, Any]) -> ImageSizes:
-    """Return (height, width) in pixels of each image of a COCO dict, by image id."""
-    return {image["id"]: (image["height"], image["width"]) for image in ground_truth["images"]}
-
-
-def load_ground_truth(path: Path) -> dict[str, Any]:
-    """Read a COCO annotation file whole.
-
-    Raises:
-        MissingInput: No such file.
-        BadInput: Not JSON, or without ``images`` and ``annotations``.
-    """
-    if not path.is_file():
-        raise MissingInput(path, "give the annotation file of the split")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(path, "JSON", f"cannot be read ({error})", _FIX) from error
-    for field in ("images", "annotations"):
-        if not isinstance(value, dict) or not isinstance(value.get(field), list):
-            raise BadInput(path, field, "not a list", _FIX)
-    check_ground_truth(value, path)
-    return value
-
-
 def check_ground_truth(
     ground_truth: Mapping[str, Any], source: str | Path = "ground truth"
 ) -> None:
@@ -265,101 +245,3 @@ def check_ground_truth(
     """
     for _ in CocoTruth(ground_truth, source):
         pass
-
-
-def check_structure(ground_truth: Mapping[str, Any], source: str | Path) -> None:
-    """Refuse a COCO dict whose images or annotations cannot be told apart; masks are not read.
-
-    Raises:
-        BadInput: See ``check_ground_truth``.
-    """
-    images, annotations = ground_truth["images"], ground_truth["annotations"]
-    if not images:
-        raise BadInput(source, "images", "empty", "give a data set with at least one image")
-    for index, image in enumerate(images):
-        _check_image(image, index, source)
-    _check_unique(source, "images", images)
-    sizes = image_sizes(ground_truth)
-    for index, annotation in enumerate(annotations):
-        place = f"annotations[{index}]"
-        _annotation_id(annotation, place, source)
-        image_id = annotation.get("image_id")
-        if not isinstance(image_id, int | str) or image_id not in sizes:
-            problem = f"{image_id!r} is not among the images"
-            raise BadInput(source, f"{place}.image_id", problem, _FIX)
-    _check_unique(source, "annotations", annotations)
-
-
-def categories_of(listed: Sequence[Any], source: str | Path) -> dict[int, str]:
-    """Return names by id of a COCO list of categories.
-
-    Raises:
-        BadInput: A category without a whole number as its id, or an id twice.
-    """
-    names: dict[int, str] = {}
-    for index, category in enumerate(listed):
-        number = category.get("id") if isinstance(category, Mapping) else None
-        if isinstance(number, bool) or not isinstance(number, int) or number in names:
-            problem = f"{number!r} is missing, not a whole number, or a second time"
-            raise BadInput(source, f"categories[{index}].id", problem, _FIX)
-        names[number] = str(category.get("name", number))
-    return names
-
-
-def _check_image(image: Any, index: int, source: str | Path) -> None:
-    for field, kind in (("id", int | str), ("height", int), ("width", int)):
-        if not isinstance(image, Mapping) or not isinstance(image.get(field), kind):
-            raise BadInput(source, f"images[{index}].{field}", "missing or of another kind", _FIX)
-
-
-def _annotation_id(annotation: Any, place: str, source: str | Path) -> int:
-    number = annotation.get("id") if isinstance(annotation, Mapping) else None
-    if not isinstance(number, int) or abs(number) >= 1 << 63:
-        raise BadInput(source, f"{place}.id", "missing or not a whole number", _FIX)
-    return number
-
-
-def _check_unique(source: str | Path, field: str, records: Sequence[Mapping[str, Any]]) -> None:
-    seen = set()
-    for index, record in enumerate(records):
-        if record["id"] in seen:
-            problem = f"{record['id']!r} a second time"
-            raise BadInput(source, f"{field}[{index}].id", problem, _FIX)
-        seen.add(record["id"])
-
-
-def _masked(
-    annotations: Sequence[tuple[str, Any]], size: tuple[int, int], source: str | Path
-) -> list[Annotation]:
-    """Return a picture's annotations with their masks as compressed RLE."""
-    masks = [
-        _compressed(annotation.get("segmentation"), size, place, source)
-        for place, annotation in annotations
-    ]
-    fault = first_rle_problem(masks, size)
-    if fault:
-        raise BadInput(source, f"{annotations[fault[0]][0]}.segmentation", fault[1], _FIX)
-    found = []
-    for (place, annotation), mask in zip(annotations, masks, strict=True):
-        one = {
-            "id": annotation["id"],
-            "segmentation": mask,
-            "iscrowd": int(bool(annotation.get("iscrowd", 0))),
-        }
-        for field, kind in (("category_id", int), ("area", int | float)):
-            if isinstance(annotation.get(field), kind):
-                one[field] = annotation[field]
-            elif annotation.get(field) is not None:
-                raise BadInput(source, f"{place}.{field}", "not a number", _FIX)
-        found.append(one)
-    return found
-
-
-def _compressed(mask: Any, size: tuple[int, int], place: str, source: str | Path) -> Any:
-    """Convert polygons and plain runs; anything else is left to the check of compressed RLE."""
-    plain = isinstance(mask, Mapping) and isinstance(mask.get("counts"), list)
-    if plain and mask.get("size") not in (list(size), tuple(size)):
-        raise BadInput(source, f"{place}.segmentation", "size differs from the image's", _FIX)
-    if plain or isinstance(mask, list):
-        return as_rle(mask, size, Path(source), f"{place}.segmentation")
-    return mask

@@ -29,8 +29,6 @@ from workbench.metrics.coco_truth import (
     ImageTruth,
     Truth,
     check_ground_truth,
-    image_sizes,
-    load_ground_truth,
 )
 from workbench.metrics.predictions import ImageId, PredictionFile
 
@@ -41,8 +39,6 @@ __all__ = [
     "METRICS",
     "EntityScores",
     "check_ground_truth",
-    "image_sizes",
-    "load_ground_truth",
     "score_entities",
     "score_entity_file",
 ]

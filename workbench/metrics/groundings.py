@@ -97,14 +97,14 @@ def entities_beside(groundings: Path) -> Path:
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for number, text in enumerate(stream, start=1):
             if not text.strip():
                 continue
             try:
                 value = json.loads(text)
-            except json.JSONDecodeError as error:
-                problem = f"not JSON, perhaps cut off ({error.msg})"
+            except (ValueError, RecursionError) as error:
+                problem = f"not JSON, perhaps cut off ({error})"
                 raise BadInput(path, f"line {number}", problem, _REWRITE) from error
             if not isinstance(value, dict):
                 raise BadInput(path, f"line {number}", "not an object", _REWRITE)

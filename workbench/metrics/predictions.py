@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import RecordsByImage
@@ -156,7 +156,7 @@ def _records(path: Path, stream: BinaryIO) -> Iterator[tuple[int, int, dict[str,
             continue
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             problem = f"not JSON, perhaps cut off ({error})"
             raise BadInput(path, f"line {number}", problem, _REWRITE) from error
         if not isinstance(record, dict):
@@ -194,6 +194,12 @@ def _checked(
     return [_result(path, where, entity, image_id, categories) for where, entity in entities]
 
 
+def is_finite_number(value: Any) -> TypeGuard[float]:
+    """Tell whether a value of a JSON file is a number that a float can hold."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
+
+
 def _result(
     path: Path,
     where: str,
@@ -202,7 +208,7 @@ def _result(
     categories: Collection[int] | None,
 ) -> dict[str, Any]:
     score = entity.get("score")
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+    if not is_finite_number(score):
         raise BadInput(path, f"{where}.score", f"{score!r}", "give a finite number")
     rle = entity["segmentation"]
     result = {"image_id": image_id, "segmentation": rle, "score": float(score)}

@@ -27,8 +27,9 @@ def run_lengths(counts: str | bytes) -> NDArray[np.int64]:
     Raises:
         ValueError: A character outside the alphabet, or the last number is cut off.
     """
-    raw = counts.encode("ascii", "replace") if isinstance(counts, str) else counts
-    codes = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - _FIRST
+    if not counts.isascii():
+        raise ValueError("a character outside the RLE alphabet")
+    codes = np.frombuffer(_bytes(counts), dtype=np.uint8).astype(np.int64) - _FIRST
     if codes.size == 0:
         raise ValueError("empty counts")
     if codes.min() < 0 or codes.max() > 63:
@@ -58,6 +59,8 @@ def rle_problem(rle: Any, size: tuple[int, int]) -> str | None:
     """
     if not isinstance(rle, dict) or "size" not in rle or "counts" not in rle:
         return "not an RLE with size and counts"
+    if not _is_possible(size):
+        return f"size [{size[0]}, {size[1]}] is no picture's"
     if rle["size"] not in (list(size), tuple(size)):
         return f"size {rle['size']} differs from the image's [{size[0]}, {size[1]}]"
     if not isinstance(rle["counts"], str | bytes):
@@ -87,16 +90,27 @@ def first_rle_problem(rles: Sequence[Any], size: tuple[int, int]) -> tuple[int, 
 
 def _all_sound(rles: Sequence[Any], size: tuple[int, int]) -> bool:
     """Decode all masks at once; False where any may be faulty."""
+    if rles and not _is_possible(size):
+        return False
     sizes = (list(size), tuple(size))
     texts = []
     for rle in rles:
         if not isinstance(rle, dict) or rle.get("size") not in sizes:
             return False
         counts = rle.get("counts")
-        if not isinstance(counts, str | bytes) or not counts:
+        if not isinstance(counts, str | bytes) or not counts or not counts.isascii():
             return False
-        texts.append(counts if isinstance(counts, bytes) else counts.encode("ascii", "replace"))
+        texts.append(_bytes(counts))
     return not texts or _fill(texts, size[0] * size[1])
+
+
+def _bytes(counts: str | bytes) -> bytes:
+    return counts if isinstance(counts, bytes) else counts.encode("ascii")
+
+
+def _is_possible(size: tuple[int, int]) -> bool:
+    """Tell whether pycocotools, which counts in 32 bits, can hold a mask of a size."""
+    return min(size) > 0 and size[0] * size[1] < 1 << 32
 
 
 def _fill(texts: Sequence[bytes], pixels: int) -> bool:

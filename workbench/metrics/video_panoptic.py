@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.metrics.panoptic_quality import VOID, CategoryQuality, overlaps
+
 WINDOWS = (1, 2, 4, 6, 8)
 METRICS = ("VPQ", "VPQ_Th", "VPQ_St", "VPQ_1246", "PQ_frames", *(f"VPQ_{k}" for k in WINDOWS))
-VOID = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def read_frame(
     """
     if truth_map.shape != found_map.shape:
         raise ValueError(f"maps of {truth_map.shape} and {found_map.shape}")
-    shared = _shared_pixels(truth_map, found_map)
+    shared = overlaps(truth_map, found_map)
     areas: Counter[int] = Counter()
     for (_, number), pixels in shared.items():
         areas[number] += pixels
@@ -89,38 +90,6 @@ def read_frame(
     return Frame(truth, found, shared)
 
 
-def _shared_pixels(
-    truth_map: NDArray[np.integer[Any]], found_map: NDArray[np.integer[Any]]
-) -> dict[tuple[int, int], int]:
-    """Count pairs of ids. Runs of equal pairs are counted at once: maps have few edges."""
-    left, right = truth_map.ravel(), found_map.ravel()
-    if not left.size:
-        return {}
-    changes = np.flatnonzero((left[1:] != left[:-1]) | (right[1:] != right[:-1])) + 1
-    starts = np.concatenate(([0], changes))
-    lengths = np.diff(starts, append=left.size)
-    pairs = left[starts].astype(np.int64) << 32 | right[starts].astype(np.int64)
-    keys, group = np.unique(pairs, return_inverse=True)
-    pixels = np.bincount(group, weights=lengths).astype(np.int64)
-    return {
-        (int(key >> 32), int(key & 0xFFFFFFFF)): int(count)
-        for key, count in zip(keys, pixels, strict=True)
-    }
-
-
-@dataclass
-class _Tally:
-    """Of one category: sum of the matches' IoUs and numbers of right, wrong and missed tubes."""
-
-    iou: float = 0.0
-    right: int = 0
-    wrong: int = 0
-    missed: int = 0
-
-    def quality(self) -> float:
-        return self.iou / (self.right + 0.5 * self.wrong + 0.5 * self.missed)
-
-
 @dataclass
 class VideoPanopticQuality:
     """Collects videos one by one; of a video only the frames of one window are kept.
@@ -131,8 +100,8 @@ class VideoPanopticQuality:
 
     isthing: Mapping[int, bool]
     num_windows: Counter[int] = field(default_factory=Counter)
-    _tallies: dict[int, defaultdict[int, _Tally]] = field(
-        default_factory=lambda: {k: defaultdict(_Tally) for k in WINDOWS}
+    _tallies: dict[int, defaultdict[int, CategoryQuality]] = field(
+        default_factory=lambda: {k: defaultdict(CategoryQuality) for k in WINDOWS}
     )
 
     def add(self, frames: Iterable[Frame]) -> None:
@@ -165,7 +134,7 @@ class VideoPanopticQuality:
     def _mean(self, k: int, things: bool | None) -> float:
         return _plain_mean(
             [
-                tally.quality()
+                tally.values[0]
                 for category, tally in self._tallies[k].items()
                 if things is None or self.isthing[category] == things
             ]
@@ -195,7 +164,7 @@ def _join(parts: Sequence[Mapping[int, Segment]]) -> dict[int, Segment]:
     return {n: Segment(one.category, one.crowd, areas[n]) for n, one in first.items()}
 
 
-def _match(tubes: Frame, tallies: defaultdict[int, _Tally]) -> None:
+def _match(tubes: Frame, tallies: defaultdict[int, CategoryQuality]) -> None:
     truth, found, shared = tubes.truth, tubes.found, tubes.shared
     matched: set[tuple[int, int]] = set()
     for (annotated, predicted), pixels in shared.items():
@@ -208,13 +177,13 @@ def _match(tubes: Frame, tallies: defaultdict[int, _Tally]) -> None:
         iou = pixels / union
         if iou > 0.5:
             tally = tallies[left.category]
-            tally.right, tally.iou = tally.right + 1, tally.iou + iou
+            tally.tp, tally.iou = tally.tp + 1, tally.iou + iou
             matched.add((annotated, predicted))
     _count_unmatched(tubes, matched, tallies)
 
 
 def _count_unmatched(
-    tubes: Frame, matched: set[tuple[int, int]], tallies: defaultdict[int, _Tally]
+    tubes: Frame, matched: set[tuple[int, int]], tallies: defaultdict[int, CategoryQuality]
 ) -> None:
     matched_truth, matched_found = ({pair[side] for pair in matched} for side in (0, 1))
     crowds = {}
@@ -222,10 +191,10 @@ def _count_unmatched(
         if segment.crowd:
             crowds[segment.category] = number
         elif number not in matched_truth:
-            tallies[segment.category].missed += 1
+            tallies[segment.category].fn += 1
     for number, segment in tubes.found.items():
         ignored = tubes.shared.get((VOID, number), 0)
         if segment.category in crowds:
             ignored += tubes.shared.get((crowds[segment.category], number), 0)
         if number not in matched_found and ignored / segment.area <= 0.5:
-            tallies[segment.category].wrong += 1
+            tallies[segment.category].fp += 1

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import BadInput
 from workbench.metrics import annotator_agreement, shape_statistics
 from workbench.metrics.annotator_agreement import AnnotatedImage, agreement
-from workbench.metrics.coco_truth import CocoTruthFile, DatasetTruth, Truth
-from workbench.metrics.predictions import ImageId, read_predictions
+from workbench.metrics.predictions import ImageId, PredictionFile
 from workbench.metrics.shape_statistics import ShapeStatistics
 from workbench.scoring.files import Left, locate
 from workbench.scoring.kinds import FileScore
-
-
-def annotations_of(source: Path, split: str) -> Truth:
-    """Open the annotations of a data set: a manifest's or a COCO annotation file's.
-
-    Raises:
-        BadInput, MissingInput: It cannot be read.
-    """
-    where = locate(source, split)
-    if where.is_manifest:
-        from workbench.datasets import load_entities
-
-        return DatasetTruth(load_entities(source, split))
-    if where.annotations is None:
-        raise BadInput(source, "--dataset", "a folder", "give a manifest or COCO annotations")
-    return CocoTruthFile(where.annotations)
+from workbench.scoring.truth import open_truth
 
 
 class Statistics:
@@ -53,7 +35,7 @@ class Statistics:
             self._add_predictions(statistics, left, predictions, source, split)
         else:
             for part in parts:
-                for image in annotations_of(source, part):
+                for image in open_truth(source, part):
                     masks = [one["segmentation"] for one in image.annotations]
                     crowds = [bool(one["iscrowd"]) for one in image.annotations]
                     statistics.add(image.size, masks, crowds)
@@ -74,16 +56,15 @@ class Statistics:
     def _add_predictions(
         statistics: ShapeStatistics, left: Left, predictions: Path, source: Path, split: str
     ) -> None:
-        sizes = {image.image_id: image.size for image in annotations_of(source, split)}
-        found = read_predictions(predictions, sizes)
-        masks: defaultdict[int | str, list[Mapping[str, Any]]] = defaultdict(list)
-        for result in found.results:
-            masks[result["image_id"]].append(result["segmentation"])
-        for image_id, size in sizes.items():
-            statistics.add(size, masks[image_id], [False] * len(masks[image_id]))
+        found = PredictionFile(predictions)
+        known: set[ImageId] = set()
+        for image in open_truth(source, split):
+            masks = [one["segmentation"] for one in found.of(image.image_id, image.size)]
+            statistics.add(image.size, masks, [False] * len(masks))
+            known.add(image.image_id)
         left.count(
             "images_without_prediction",
-            len(sizes) - len(found.image_ids),
+            len(known) - found.finish(known),
             "{} images have no prediction record and count as images without entities.",
         )
 
@@ -122,7 +103,7 @@ class Agreement:
 
 def _by_image(source: Path, split: str) -> dict[ImageId, tuple[tuple[int, int], AnnotatedImage]]:
     """Return the size of each image and its entities in the order of annotation ids."""
-    truth = annotations_of(source, split)
+    truth = open_truth(source, split)
     ids = _segment_ids(source, split)
     found = {}
     for image in truth:

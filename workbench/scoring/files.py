@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import BadInput, MissingInput
+from workbench.datasets.pictures import open_picture
+from workbench.errors import BadInput
 from workbench.scoring.kinds import FileScore
 from workbench.scoring.records import read_json
 
@@ -110,19 +111,6 @@ def locate(source: Path, split: str) -> Located:
     return Located(source, paths["annotations"], paths["masks"], is_manifest=True)
 
 
-def inside(root: Path, name: Any, where: Path, what: str) -> Path:
-    """Return the path of a name below a folder, which need not exist.
-
-    Raises:
-        BadInput: Not a text, or it leads out of the folder; ``where`` and ``what`` say whose name.
-    """
-    path = PurePosixPath(name) if isinstance(name, str) and name else PurePosixPath("..")
-    odd = isinstance(name, str) and ("\\" in name or any(ord(letter) < 32 for letter in name))
-    if path.is_absolute() or ".." in path.parts or odd or not path.parts:
-        raise BadInput(where, what, f"{name!r} is no name below {root}", "use a relative name")
-    return root / path
-
-
 def read_grey(path: Path) -> NDArray[np.uint8]:
     """Decode a picture to (H, W) uint8 grey; colour is reduced to its luma, alpha is dropped.
 
@@ -130,22 +118,10 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         BadInput: Not a picture, or not of 8 bits or fewer a channel.
         MissingInput: No such file.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    if not path.is_file():
-        raise MissingInput(path, "give an 8-bit grey PNG")
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with Image.open(path) as picture:
-            if picture.mode not in _GREY_MODES:
-                problem = f"mode {picture.mode}"
-                raise BadInput(path, "picture", problem, "give an 8-bit grey PNG")
-            return np.asarray(picture.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        found = str(error).replace("\n", " ")
-        raise BadInput(path, "picture", found, "the file is damaged; write it again") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    with open_picture(path) as picture:
+        if picture.mode not in _GREY_MODES:
+            raise BadInput(path, "picture", f"mode {picture.mode}", "give an 8-bit grey PNG")
+        return np.asarray(picture.convert("L"))
 
 
 def with_progress(items: Sequence[ItemT], what: str) -> Iterator[ItemT]:

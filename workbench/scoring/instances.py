@@ -6,20 +6,17 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from workbench.datasets import load_entities
-from workbench.datasets.load import read_manifest
 from workbench.datasets.sginw import ANNOTATIONS
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics import instance_ap
-from workbench.metrics.coco_truth import CocoTruthFile, DatasetTruth, Truth
+from workbench.metrics.coco_truth import CocoTruthFile, Truth
 from workbench.metrics.instance_ap import SGINW_SETS, InstanceScores, score_instances
 from workbench.metrics.predictions import PredictionFile
 from workbench.scoring.files import Left, locate
 from workbench.scoring.kinds import FileScore
+from workbench.scoring.truth import open_truth
 
 _SPLIT = "valid"
-# Forms whose annotation file is COCO's own: its ids, areas and order are kept.
-_PLAIN_FORMS = ("coco_instances", "sginw")
 
 
 class Instances:
@@ -95,15 +92,7 @@ def _annotations_of(source: Path, name: str) -> Path:
 
 
 def _truth(source: Path, split: str) -> Truth:
-    where = locate(source, split)
-    if where.is_manifest:
-        content = read_manifest(source)
-        form = content["splits"][split].get("format", content["format"])
-        if form not in _PLAIN_FORMS:
-            return DatasetTruth(load_entities(source, split))
-    if where.annotations is None:
-        raise BadInput(source, "--dataset", "no annotation file", "give COCO annotations")
-    truth = CocoTruthFile(where.annotations)
+    truth = open_truth(source, split)
     if not truth.categories:
         raise BadInput(source, "categories", "missing", "give annotations with categories")
     return truth

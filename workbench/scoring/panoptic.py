@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from workbench.datasets.images import ImageFolder
+from workbench.datasets.json_stream import Part
+from workbench.datasets.panoptic import map_name
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
-from workbench.metrics.json_records import ImageId, Item, RecordsByImage
+from workbench.metrics.json_records import ImageId, RecordsByImage
 from workbench.metrics.panoptic_quality import METRICS, Labels, PanopticQuality
 from workbench.scoring.files import Left, locate, with_progress
 from workbench.scoring.kinds import FileScore
 
+# EntitySeg's files may name the kind of a category as its entity files do.
+_KINDS = {"thing": 1, "stuff": 0}
 _FIX = "write it in COCO's panoptic form"
 
 
@@ -83,16 +87,18 @@ class PanopticFile:
         for key, kind in (("file_name", str), ("segments_info", list)):
             if not isinstance(record.get(key), kind):
                 raise BadInput(self.path, f"{place}.{key}", "missing", _FIX)
-        png = self._folder.find(record["file_name"], self.path, f"{place}.file_name")
+        name = map_name(record["file_name"])
+        png = self._folder.find(name, self.path, f"{place}.file_name")
         return read_picture(png), record["segments_info"], png
 
-    def _see(self, item: Item) -> None:
-        if item.field != "categories":
+    def _see(self, part: Part) -> None:
+        if part.key != "categories":
             return
-        category = item.value if isinstance(item.value, dict) else {}
-        number, isthing = category.get("id"), category.get("isthing")
+        category = part.value if isinstance(part.value, dict) else {}
+        number, kind = category.get("id"), _KINDS.get(str(category.get("type")))
+        isthing = category.get("isthing", kind)
         if type(number) is not int or isthing not in (0, 1) or number in self.isthing:
-            place = f"categories[{item.position}]"
+            place = f"categories[{part.index}]"
             problem = "id and isthing are missing, not numbers, or given twice"
             raise BadInput(self.path, place, problem, _FIX)
         self.isthing[number] = bool(isthing)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.datasets.images import ImageFolder
 from workbench.datasets.panoptic import segment_ids
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
@@ -20,7 +21,7 @@ from workbench.metrics.video_panoptic import (
     VideoPanopticQuality,
     read_frame,
 )
-from workbench.scoring.files import SEE, Left, check_fields, inside, locate, with_progress
+from workbench.scoring.files import SEE, Left, check_fields, locate, with_progress
 from workbench.scoring.kinds import FileScore
 from workbench.scoring.records import read_json
 
@@ -35,11 +36,11 @@ class _Files:
     """One side: its JSON, the folder of its maps, segments by video and by frame."""
 
     path: Path
-    maps: Path
+    maps: ImageFolder
     frames: dict[str, dict[str, Segments]]
 
     def map_of(self, video: str, frame: str) -> Path:
-        return inside(self.maps, f"{video}/{frame}.png", self.path, f"{video}: {frame}")
+        return self.maps.exact(f"{video}/{frame}.png", self.path, f"{video}: {frame}")
 
 
 class PanopticVideos:
@@ -56,9 +57,10 @@ class PanopticVideos:
         """Score every annotated frame; one without a prediction is scored as all void."""
         assert predictions is not None
         where = locate(source, split)
-        if where.annotations is None:
-            fix = "give panoptic_gt_VIPSeg_SPLIT.json"
-            raise BadInput(source, "--dataset", "no annotation file", fix)
+        if where.annotations is None or where.annotations.suffix != ".json":
+            problem = "no panoptic JSON, which the released form lacks and its 720P copy has"
+            fix = "give panoptic_gt_VIPSeg_SPLIT.json, made by the data set's scripts"
+            raise BadInput(source, "--dataset", problem, fix)
         maps = where.masks or where.annotations.parent / _TRUTH_MAPS
         if not maps.is_dir():
             raise MissingInput(maps, "put the maps of the data set there")
@@ -154,14 +156,14 @@ def _read_truth(path: Path, maps: Path) -> tuple[_Files, dict[int, bool]]:
         if len(listed) != len(annotated):
             problem = f"{len(listed)} listed, {len(annotated)} annotated"
             raise BadInput(path, f"videos[{at}].images", problem, "get the file again")
-    return _Files(path, maps, frames), isthing
+    return _Files(path, ImageFolder(maps), frames), isthing
 
 
 def _read_found(folder: Path, isthing: Mapping[int, bool]) -> _Files:
     path = folder / _PREDICTED_JSON
     content = read_json(path, f"give a folder with {_PREDICTED_JSON} and {_PREDICTED_MAPS}/")
     frames = _frames(content, path, isthing, ("id", "category_id"))
-    return _Files(path, folder / _PREDICTED_MAPS, frames)
+    return _Files(path, ImageFolder(folder / _PREDICTED_MAPS), frames)
 
 
 def _frames(

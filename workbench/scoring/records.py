@@ -23,7 +23,7 @@ def read_json(path: Path, fix: str) -> dict[str, Any]:
         raise MissingInput(path, fix)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", f"cannot be read ({error})", fix) from error
     if not isinstance(value, dict):
         raise BadInput(path, "top level", "not an object", fix)

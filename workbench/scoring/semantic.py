@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.datasets.pictures import read_labels
+from workbench.datasets.images import ImageFolder
+from workbench.datasets.pictures import open_picture, read_labels
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.mean_iou import IGNORE, METRICS, ConfusionMatrix, Labels
-from workbench.scoring.files import Left, inside, locate, with_progress
+from workbench.scoring.files import Left, locate, with_progress
 from workbench.scoring.kinds import FileScore
 from workbench.scoring.records import read_json
 
@@ -53,9 +54,12 @@ class SemanticMaps:
         if not predictions.is_dir():
             raise MissingInput(predictions, "give the folder of the label PNGs")
         maps = _maps(source, split)
-        matrix = ConfusionMatrix(maps.classes, maps.ignore, maps.first)
+        matrix, folder = (
+            ConfusionMatrix(maps.classes, maps.ignore, maps.first),
+            ImageFolder(maps.folder),
+        )
         for name in with_progress(maps.names, "maps"):
-            truth = inside(maps.folder, name, source, "annotations")
+            truth = folder.find(name, source, "annotations")
             found = predictions / name
             if not found.is_file():
                 raise MissingInput(found, "predict every annotated picture")
@@ -119,17 +123,8 @@ def _png_names(folder: Path) -> Iterator[str]:
 
 def _read_labels(path: Path) -> Labels:
     """Decode a PNG of one channel to (H, W) labels; palettes give their indices."""
-    from PIL import Image, UnidentifiedImageError
-
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with Image.open(path) as picture:
-            mode, labels = picture.mode, np.asarray(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        found = str(error).replace("\n", " ")
-        raise BadInput(path, "picture", found, "the file is damaged; write it again") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    with open_picture(path) as picture:
+        mode, labels = picture.mode, np.asarray(picture)
     if labels.ndim != 2 or labels.dtype.kind not in "ui":
         problem = f"mode {mode} instead of one channel of whole numbers"
         raise BadInput(path, "picture", problem, "write one label a pixel, 8 or 16 bits")

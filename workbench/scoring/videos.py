@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics import tube_ap
+from workbench.metrics.predictions import is_finite_number
 from workbench.metrics.rle import rle_problem
 from workbench.metrics.tube_ap import Tube
 from workbench.scoring.files import SEE, Left, check_fields, locate
@@ -108,8 +109,10 @@ def read_videos(path: Path, class_agnostic: bool) -> Videos:
     for at, item in enumerate(content["annotations"]):
         where = f"annotations[{at}]"
         check_fields(item, int, ("id",), path, where)
-        if item["id"] in seen:
-            raise BadInput(path, f"{where}.id", f"{item['id']} a second time", "give unique ids")
+        if abs(item["id"]) >= 1 << 63 or item["id"] in seen:
+            raise BadInput(
+                path, f"{where}.id", f"{item['id']} too large or a second time", "give unique ids"
+            )
         seen.add(item["id"])
         about = {"number": item["id"], "crowd": bool(item.get("iscrowd", 0))}
         known.tubes.append(_tube(item, known, path, where, not class_agnostic, **about))
@@ -148,16 +151,17 @@ def read_tubes(path: Path, videos: Videos, class_agnostic: bool) -> list[Tube]:
         raise MissingInput(path, "give YTVIS results (a JSON list)")
     try:
         items = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", f"cannot be read ({error})", "write it again") from error
     if not isinstance(items, list):
         raise BadInput(path, "top level", "not a list of YTVIS results", SEE)
     found = []
     for at, item in enumerate(items):
         check_fields(item, (int, float), ("score",), path, f"[{at}]")
+        if not is_finite_number(item["score"]):
+            found_score = reprlib.repr(item["score"])
+            raise BadInput(path, f"[{at}].score", found_score, "give a finite number")
         score = float(item["score"])
-        if not math.isfinite(score):
-            raise BadInput(path, f"[{at}].score", f"{score}", "give a finite number")
         found.append(_tube(item, videos, path, f"[{at}]", not class_agnostic, score=score))
     return found
 

@@ -78,7 +78,7 @@ def _read_table(layout: Layout, table_id: str) -> Mapping[str, Any] | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(path, "JSON", f"cannot be read ({error})", "write it again") from error
     if not isinstance(value, dict):
         raise BadInput(path, "top level", "not an object", "write it again")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workbench.datasets import json_stream
-from workbench.datasets.json_stream import read_part, stream_object
+from workbench.datasets.json_stream import read_part, stream_object, stream_records
 from workbench.errors import BadInput, MissingInput
 
 CONTENT: dict[str, Any] = {
@@ -50,6 +50,20 @@ def test_any_piece_size(
     for mark in ("", "\ufeff"):
         path.write_text(mark + json.dumps(plain, ensure_ascii=False) + " \n", encoding="utf-8")
         assert rebuilt(path) == plain
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1 << 20])
+def test_a_list(chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "CHUNK", chunk)
+    path = tmp_path / "a.json"
+    for content in ([], [1.25e-3, 2.5, "x", {"a": [1]}, [], 10.75]):
+        path.write_text(json.dumps(content))
+        opening, *rest = stream_records(path, "get it")
+        assert (opening.key, opening.index, opening.value) == (None, None, [])
+        assert [part.value for part in rest] == content
+        assert [part.index for part in rest] == list(range(len(content)))
+    path.write_text(json.dumps(CONTENT))
+    assert list(stream_records(path, "get it")) == list(stream_object(path, "get it"))
 
 
 @pytest.mark.parametrize("chunk", [5, 1 << 20])

@@ -171,6 +171,14 @@ def test_too_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
         read(tmp_path / "a.p", pickle.dumps("x" * 20))
 
 
+def test_many_small_values_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"](" + b"]" * 50 + b"e(" + b"]" * 50 + b"e."
+    assert read(tmp_path / "a.p", data) == [[]] * 100
+    monkeypatch.setattr(plain_pickle, "MOST_VALUES", 100)
+    with pytest.raises(BadInput, match="over 100 values"):
+        read(tmp_path / "a.p", data)
+
+
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(MissingInput):
         read_plain_pickle(tmp_path / "a.p")

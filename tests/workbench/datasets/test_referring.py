@@ -82,6 +82,15 @@ class TestRefcoco:
         assert report.units == {"refs": 2, "sentences": 4}
         assert report.findings == ()
 
+    def test_a_blank_sentence_is_noted_and_kept(self, refcoco: HandMadeRefcoco) -> None:
+        put("0.sentences.0.sent", " ")(refcoco.refs)
+        (report,) = inspect_dataset(refcoco.write("train"))
+        assert [finding.note for finding in report.findings] == [True]
+        assert "are blank" in str(report.findings[0])
+        assert report.units["sentences"] == len(
+            load_referring(refcoco.write(), "train")[0].expressions
+        )
+
     @pytest.mark.parametrize("protocol", range(6))
     def test_protocols(self, refcoco: HandMadeRefcoco, protocol: int) -> None:
         refcoco.protocol = protocol
@@ -119,7 +128,7 @@ class TestRefcoco:
             (put("0.sentences", 4), "refs[0].sentences"),
             (put("0.sentences.1", "left dog"), "refs[0].sentences[1]"),
             (put("0.sentences.1.sent_id", 10), "refs[0].sentences[1].sent_id"),
-            (put("0.sentences.0.sent", "  "), "refs[0].sentences[0].sent"),
+            (put("0.sentences.0.sent", None), "refs[0].sentences[0].sent"),
             (put("0.sentences.0.sent", b"dog"), "refs[0].sentences[0].sent"),
             (put("0.sent_ids", [10]), "refs[0].sent_ids"),
             (put("0", ["ref"]), "refs[0]"),

@@ -1,19 +1,16 @@
 """Entity AP: the worked examples to the printed digits, edge cases, bad input."""
 
 import copy
-import json
 import math
 
 import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from workbench.errors import BadInput, MissingInput
+from workbench.errors import BadInput
 from workbench.metrics.entity_ap import (
     METRICS,
     check_ground_truth,
-    image_sizes,
-    load_ground_truth,
     score_entities,
 )
 
@@ -198,17 +195,3 @@ def test_bad_ground_truth(change, field):
     with pytest.raises(BadInput) as caught:
         check_ground_truth(broken(change), "val.json")
     assert (caught.value.where, caught.value.field) == ("val.json", field)
-
-
-def test_annotation_file(tmp_path):
-    path = tmp_path / "val.json"
-    with pytest.raises(MissingInput):
-        load_ground_truth(path)
-    path.write_text(json.dumps(truth()))
-    assert image_sizes(load_ground_truth(path)) == {1: (10, 10), 2: (10, 10)}
-    path.write_text(path.read_text()[:-30])
-    with pytest.raises(BadInput, match=r"val\.json: JSON"):
-        load_ground_truth(path)
-    path.write_text("[]")
-    with pytest.raises(BadInput, match="images"):
-        load_ground_truth(path)

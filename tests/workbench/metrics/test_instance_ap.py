@@ -8,8 +8,8 @@ import pytest
 
 from tests.workbench.metrics.test_average_precision import defined, stock
 from tests.workbench.random_masks import random_dataset
+from workbench.datasets import json_stream
 from workbench.errors import BadInput
-from workbench.metrics import json_records
 from workbench.metrics.coco_truth import CocoTruth, CocoTruthFile
 from workbench.metrics.entity_ap import score_entities, score_entity_file
 from workbench.metrics.instance_ap import SGINW_SETS, mean_over_sets, score_instances
@@ -110,7 +110,7 @@ def test_mean_over_sets_worked_example():
 def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
     """Four times the images: what stays of each is a few per cent of what its records take."""
     truth, results = random_dataset(0, most=60, num_images=1)
-    monkeypatch.setattr(json_records, "_CHUNK", 1 << 12)
+    monkeypatch.setattr(json_stream, "CHUNK", 1 << 12)
     peaks, sizes = [], []
     for number in (15, 60):
         many, found = dict(truth), []

@@ -8,7 +8,7 @@ from pycocotools import mask as mask_utils
 
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.predictions import read_predictions
-from workbench.metrics.rle import rle_problem, run_lengths
+from workbench.metrics.rle import first_rle_problem, rle_problem, run_lengths
 
 SIZES = {1: (4, 6), "b": (4, 6)}
 
@@ -102,3 +102,29 @@ def test_run_lengths_agree_with_pycocotools(seed):
 @pytest.mark.parametrize("counts", ["", "0", "0k0", "é", "o", "0d0d0", "P" * 20, 5])
 def test_damaged_counts(counts):
     assert rle_problem({"size": [4, 5], "counts": counts}, (4, 5))
+
+
+@pytest.mark.parametrize("counts", ["é00000", "\ud800", "0é"])
+def test_letters_beyond_ascii_are_no_run_lengths(counts):
+    rle = {"size": [2, 3], "counts": counts}
+    assert "RLE alphabet" in rle_problem(rle, (2, 3))
+    assert first_rle_problem([rle], (2, 3))[0] == 0
+
+
+@pytest.mark.parametrize("size", [(-2, -3), (0, 3), (1 << 20, 1 << 20)])
+def test_sizes_that_no_picture_has(size):
+    rle = {"size": list(size), "counts": "0"}
+    assert "no picture" in rle_problem(rle, size)
+    assert first_rle_problem([rle], size)[0] == 0
+
+
+@pytest.mark.parametrize("score", ["1" + "0" * 400, "1" * 5000], ids=len)
+def test_numbers_too_long_for_a_float_or_for_python(tmp_path, score):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{{"image_id": 1, "entities": [{{"segmentation": {}, "score": {}}}]}}'.format(
+            json.dumps({"size": [1, 1], "counts": "1"}), score
+        )
+    )
+    with pytest.raises(BadInput, match="line 1"):
+        read_predictions(path, {1: (1, 1)})

@@ -37,6 +37,15 @@ def test_worked_example_l_shape():
     assert shape.simplicity == pytest.approx(0.760129, abs=5e-7)
 
 
+def test_worked_example_ideal_l_shape():
+    """Pixels get near the ideal as the shape grows."""
+    large = np.ones((4000, 4000), np.uint8)
+    large[:2000, 2000:] = 0
+    shape = shape_of(large)
+    assert shape.convexity == pytest.approx(0.857143, abs=5e-4)
+    assert shape.simplicity == pytest.approx(0.767495, abs=5e-4)
+
+
 def test_holes_do_not_matter_and_parts_share_a_hull():
     holed = SQUARE & ~block(slice(10, 15), slice(15, 20))
     assert shape_of(holed) == shape_of(SQUARE)

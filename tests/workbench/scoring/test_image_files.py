@@ -139,7 +139,7 @@ def test_label_maps_of_a_manifest(maps):
     entry["ignore"] = 0
     write(manifest, content)
     (maps / "list.txt").write_text("a.jpg ../found/a/1.png\n")
-    with pytest.raises(BadInput, match="no name below"):
+    with pytest.raises(BadInput, match="leads out of"):
         evaluate(maps / "found", manifest, "mean_iou")
 
 

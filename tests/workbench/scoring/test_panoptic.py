@@ -154,3 +154,16 @@ def test_damaged_png(files):
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(BadInput, match=r"7\.png: picture"):
         score_files(files)
+
+
+def test_kinds_and_names_as_entityseg_may_give_them(files):
+    expected = score_files(files).values
+
+    def rewrite(content):
+        for category in content["categories"]:
+            category["type"] = "thing" if category.pop("isthing") else "stuff"
+        for record in content["annotations"]:
+            record["file_name"] = record["file_name"].replace(".png", ".jpg")
+
+    edit(files / "truth.json", rewrite)
+    assert score_files(files).values == expected

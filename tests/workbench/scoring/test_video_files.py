@@ -256,7 +256,7 @@ def test_names_that_lead_out_are_refused(panoptic):
         panoptic / "vipseg/panoptic_gt_VIPSeg_val.json",
         lambda content: content["videos"][0].update(video_id="../a"),
     )
-    with pytest.raises(BadInput, match="no name below"):
+    with pytest.raises(BadInput, match="leads out of"):
         score_video(panoptic)
 
 
@@ -271,3 +271,11 @@ def test_maps_of_another_size_are_refused(panoptic):
     write_map(panoptic / "found/pan_pred/a/0003.png", LABELS[:, :5])
     with pytest.raises(BadInput, match=r"0003\.png: map: maps of"):
         score_video(panoptic)
+
+
+def test_the_released_form_has_no_panoptic_json(panoptic):
+    split = {"annotations": "val.txt", "images": "imgs", "masks": "panomasks"}
+    content = {"name": "v", "format": "vipseg", "root": ".", "splits": {"val": split}}
+    write(panoptic / "vipseg/manifest.json", content)
+    with pytest.raises(BadInput, match="720P copy"):
+        score_video(panoptic, "vipseg/manifest.json")

@@ -31,13 +31,16 @@ def close_to_one(metrics, *names):
         assert metrics[name] == pytest.approx(1.0, abs=1e-4), name
 
 
-@pytest.mark.parametrize("name", ["coco", "ade20k"])
-def test_panoptic(worlds, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("coco", "val"), ("ade20k", "val"), ("entityseg_classes", "val_panoptic")],
+)
+def test_panoptic(worlds, tmp_path, name, split):
     world = worlds / name
-    entry = json.loads((world / "manifest.json").read_text())["splits"]["val"]
+    entry = json.loads((world / "manifest.json").read_text())["splits"][split]
     shutil.copy(world / entry["annotations"], tmp_path / "found.json")
     shutil.copytree(world / entry["masks"], tmp_path / "found")
-    result = evaluate(tmp_path / "found.json", world, "panoptic_quality", "val")
+    result = evaluate(tmp_path / "found.json", world, "panoptic_quality", split)
     close_to_one(result["metrics"], "PQ", "SQ", "RQ", "PQ_Th")
     assert result["num_images"] == entry["num_images"]
     assert result["num_segments"] + result["crowds"] == entry["num_entities"]
