@@ -70,6 +70,8 @@ def test_params_hold_one_map_a_stage():
         "resolve_finetune": "${finetune}",
         "finetune": "${finetune}",
         "ground": "${ground}",
+        "refer": "${refer}",
+        "label": "${label}",
         "segment": "${segment}",
         "evaluate": "${evaluate}",
         "count": "${count}",
@@ -95,6 +97,12 @@ def test_upstream_keys_exist():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
         assert name in (PARAMS["segment"] if folder == "entities" else {"png/manifest.json"})
+    for key, item in {**PARAMS["refer"], **PARAMS["label"]}.items():
+        assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
+        folder, _, name = item["masks"].partition("/")
+        annotated = {f"{item['dataset']}/manifest.json"}
+        assert item["dataset"] in datasets, key
+        assert name in (PARAMS["segment"] if folder == "entities" else annotated), key
     for key, item in PARAMS["evaluate"].items():
         assert key == f"{item['table']}__{item['row']}"
         made = predictions_of(PARAMS, item)
@@ -137,6 +145,10 @@ def test_fields_are_those_the_stages_read():
             "withheld",
             "threshold",
         },
+        **dict.fromkeys(
+            ("refer", "label"),
+            {"checkpoint", "project", "dataset", "split", "masks", "mode", "threshold"},
+        ),
         "count": {"table", "row", "config"},
         "evaluate": {"table", "row", "predictions", "checkpoint", "dataset", "split"},
     }
@@ -262,5 +274,6 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    for stage in ("prep", "train", "pretrain", "pretrain_joint", "finetune", "segment", "ground"):
+    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label")
+    for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])
