@@ -13,7 +13,12 @@ from workbench.paths import SCALES, project_root
 # Maps of params.yaml whose instances are trained; a key is in one of them only.
 TRAININGS = ("train", "pretrain", "pretrain_joint", "finetune")
 # Folder below artifacts/<scale> to the stage that writes it; a row is scored from either.
-PREDICTIONS = {"entities": "segment", "groundings": "ground"}
+PREDICTIONS = {
+    "entities": "segment",
+    "groundings": "ground",
+    "referrings": "refer",
+    "labels": "label",
+}
 
 # Stages that write score files.
 SCORING = ("evaluate", "count", "measure")

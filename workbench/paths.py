@@ -69,6 +69,12 @@ class Layout:
     def groundings(self, key: str) -> Path:
         return self.artifacts / "groundings" / key
 
+    def referrings(self, key: str) -> Path:
+        return self.artifacts / "referrings" / key
+
+    def labels(self, key: str) -> Path:
+        return self.artifacts / "labels" / key
+
     def entities(self, key: str) -> Path:
         return self.artifacts / "entities" / key
 

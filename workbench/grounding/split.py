@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import BadInput, MissingInput
+from workbench.errors import BadInput
 from workbench.files import atomic_path, sha256_file
+from workbench.grounding.given import decode_masks, encode_mask, in_batches, read_entities_file
 from workbench.grounding.grounder import Grounder
 from workbench.grounding.records import grounding_record
 from workbench.grounding.schema import GroundingAnswer, GroundingRequest
@@ -98,7 +99,7 @@ def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
     totals = _Totals()
     told = time.perf_counter()
     with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
-        for batch in _batches(_items(job)):
+        for batch in in_batches(_items(job), BATCH):
             begin = time.perf_counter()
             answers = grounder.ground([item.request for item in batch], job.withheld)
             totals.seconds += time.perf_counter() - begin
@@ -141,10 +142,15 @@ class _Totals:
         for mask in given:
             identity = {"id": len(self.truth) + 1, "image_id": number, "category_id": 1}
             area = int(mask.sum())
-            code = {"segmentation": _encode(mask), "area": area, "iscrowd": 0, "bbox": [0, 0, 1, 1]}
+            code = {
+                "segmentation": encode_mask(mask),
+                "area": area,
+                "iscrowd": 0,
+                "bbox": [0, 0, 1, 1],
+            }
             self.truth.append({**identity, **code})
         for mask, score in zip(rebuilt, answer.entityness, strict=True):
-            code = {"segmentation": _encode(mask), "score": float(score)}
+            code = {"segmentation": encode_mask(mask), "score": float(score)}
             self.found.append({"image_id": number, "category_id": 1, **code})
 
     def times(self, components: dict[str, float]) -> dict[str, Any]:
@@ -183,7 +189,7 @@ def _items(job: GroundJob) -> Iterator[_Item]:
     from workbench.datasets.narratives import load_narratives
 
     narratives = load_narratives(Path(job.manifest), job.split)
-    given = _read_entities(Path(job.entities)) if job.entities else None
+    given = read_entities_file(Path(job.entities)) if job.entities else None
     for index, (narrative, image) in enumerate(narratives):
         if not any(phrase.grounded for phrase in narrative.phrases):
             continue
@@ -195,7 +201,7 @@ def _items(job: GroundJob) -> Iterator[_Item]:
             continue
         nouns = tuple(phrase.text for phrase in narrative.phrases) if job.teacher_forced else None
         photo = read_photo(image.file)
-        request = GroundingRequest(photo, _decode(codes), narrative.caption, nouns)
+        request = GroundingRequest(photo, decode_masks(codes), narrative.caption, nouns)
         yield _Item(index, narrative, image, request, ids)
 
 
@@ -218,42 +224,6 @@ def _record(job: GroundJob, item: _Item, answer: GroundingAnswer) -> dict[str, A
         "mode": "teacher-forced" if job.teacher_forced else "generated",
         **grounding_record(answer, item.ids, job.threshold, truth),
     }
-
-
-def _read_entities(path: Path) -> dict[Any, list[dict[str, Any]]]:
-    """Return masks by image of an entities file, best score first as the segment stage writes."""
-    if not path.is_file():
-        raise MissingInput(path, f"dvc repro segment@{path.parent.name}")
-    found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        found[record["image_id"]] = [entity["segmentation"] for entity in record["entities"]]
-    return found
-
-
-def _decode(codes: list[dict[str, Any]]) -> NDArray[np.bool_]:
-    from pycocotools import mask as coco_mask
-
-    decoded = coco_mask.decode(codes).astype(bool)
-    return np.ascontiguousarray(decoded.transpose(2, 0, 1))
-
-
-def _encode(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    from pycocotools import mask as coco_mask
-
-    code: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {"size": list(code["size"]), "counts": code["counts"].decode("ascii")}
-
-
-def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
-    batch: list[_Item] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,7 +23,7 @@ from workbench.photos import read_photo
 from workbench.segmentation.segmenter import Segmenter
 
 if TYPE_CHECKING:
-    from workbench.datasets import EntityDataset, EntityImage
+    from workbench.datasets import EntityImage
 
 PROGRESS_INTERVAL_S = 30
 
@@ -66,13 +66,12 @@ def segment_split(job: SplitJob, say: Callable[[str], None]) -> dict[str, Any]:
     """
     import torch
 
-    from workbench.datasets import load_entities
     from workbench.engine.memory import PeakMemory
     from workbench.engine.session import limit_threads
 
     threads = limit_threads()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    images = load_entities(Path(job.manifest), job.split)
+    images = pictures_of(Path(job.manifest), job.split)
     if len(images) == 0:
         raise BadInput(job.manifest, f"splits.{job.split}", "no images", "make the data set again")
     memory = PeakMemory(device)
@@ -91,8 +90,29 @@ def segment_split(job: SplitJob, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
+def pictures_of(manifest: Path, split: str) -> Sequence[EntityImage]:
+    """Return the pictures of a split; of referring expressions each once, without masks.
+
+    Raises:
+        BadInput, MissingInput: The data set cannot be used.
+    """
+    from workbench.datasets import EntityImage, load_entities, load_referring
+    from workbench.datasets.load import open_reader, read_manifest
+    from workbench.datasets.referring import ReferringReader
+
+    if not isinstance(open_reader(read_manifest(manifest), manifest, split), ReferringReader):
+        return load_entities(manifest, split)
+    found = {
+        image.image_id: EntityImage(
+            image.image_id, image.file, image.file_name, image.height, image.width, (), (), (), ()
+        )
+        for image in load_referring(manifest, split)
+    }
+    return list(found.values())
+
+
 def _write_records(
-    segmenter: Segmenter, images: EntityDataset, job: SplitJob, say: Callable[[str], None]
+    segmenter: Segmenter, images: Sequence[EntityImage], job: SplitJob, say: Callable[[str], None]
 ) -> list[float]:
     """Write the JSON lines whole and return the seconds that each image took the model."""
     times: list[float] = []

@@ -23,10 +23,10 @@ from workbench.jobs import run_job
 from workbench.metrics.groundings import entities_beside
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
+from workbench.stages.asking import check_masks, check_threshold, entities_of_seed
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
 
-MANIFEST = "manifest.json"
 MODES = ("generated", "teacher-forced")
 
 
@@ -50,7 +50,7 @@ def ground(key: str) -> Path:
     runs = []
     with atomic_folder(target) as aside:
         for seed, checkpoint in checkpoints:
-            entities = _entities(layout, item["masks"], seed)
+            entities = entities_of_seed(layout, item["masks"], seed)
             output = aside / f"seed-{seed}.jsonl"
             job = GroundJob(
                 title=f"{key} seed {seed}",
@@ -80,31 +80,13 @@ def _check(key: str, item: dict[str, Any]) -> None:
     for field in ("checkpoint", "dataset", "masks", "mode", "threshold"):
         if field not in item:
             raise BadInput("params.yaml", f"ground.{key}.{field}", "missing", "add it")
-    masks = item["masks"]
     choices = {"mode": MODES, "withheld": WITHHELD}
     for field, allowed in choices.items():
         if item.get(field) not in allowed:
             fix = f"use one of: {', '.join(map(str, allowed))}"
             raise BadInput("params.yaml", f"ground.{key}.{field}", repr(item.get(field)), fix)
-    annotated = f"data/{item['dataset']}/{MANIFEST}"
-    if masks != annotated and not str(masks).startswith("entities/"):
-        fix = f"use {annotated} (the annotated masks) or entities/<key of segment>"
-        raise BadInput("params.yaml", f"ground.{key}.masks", repr(masks), fix)
-    threshold = item["threshold"]
-    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-        raise BadInput("params.yaml", f"ground.{key}.threshold", repr(threshold), "give 0 to 1")
-
-
-def _entities(layout: Layout, masks: str, seed: int) -> Path | None:
-    """Return the entities file of the same seed, or the first; None: annotated masks."""
-    if masks.endswith(MANIFEST):
-        return None
-    folder = layout.artifacts / masks
-    same = folder / f"seed-{seed}.jsonl"
-    found = sorted(folder.glob("seed-*.jsonl"))
-    if not found:
-        raise MissingInput(same, f"dvc repro segment@{folder.name}")
-    return same if same.is_file() else found[0]
+    check_masks(f"ground.{key}", item)
+    check_threshold(f"ground.{key}", item["threshold"])
 
 
 if __name__ == "__main__":
