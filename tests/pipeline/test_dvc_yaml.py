@@ -222,7 +222,10 @@ def test_imported_code_is_a_dependency(stage):
     code = [file for path in declared for file in python_files(path)]
     exempt = ("projects/__init__", *(f"workbench/{name}" for name in (*PLUMBING, "__init__")))
     if stage == "own_data":
-        exempt += ("workbench/datasets/", "workbench/photos")  # its manifest is made by prep.py alone
+        exempt += (
+            "workbench/datasets/",
+            "workbench/photos",
+        )  # its manifest is made by prep.py alone
     if stage in (
         "train",
         "pretrain",
