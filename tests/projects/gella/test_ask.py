@@ -1,0 +1,68 @@
+"""The tiny GELLA asked by the jobs of the stages `refer` and `label`."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from projects.gella.inference import ground_photos
+from tests.workbench.datasets.referred import HandMadeRefcoco
+from tests.workbench.grounding.stub import job
+from tests.workbench.narrated import write_world
+from workbench.errors import BadInput
+from workbench.grounding.grounder import Grounder
+from workbench.grounding.label import label_split
+from workbench.grounding.refer import OUTCOMES, refer_split
+from workbench.stages.evaluate import evaluate_predictions
+
+
+@pytest.fixture
+def model(gella, monkeypatch):
+    monkeypatch.setattr(Grounder, "from_checkpoint", lambda *args, **kwargs: Grounder(gella))
+    return gella
+
+
+@pytest.mark.parametrize("mode", ["generated", "whole"])
+def test_expressions(model, tmp_path, mode):
+    manifest = HandMadeRefcoco(tmp_path / "data").write("testA")
+    made = job(tmp_path, manifest, "seed-0.json", split="testA", mode=mode)
+    measured = refer_split(made, print)
+    found = evaluate_predictions(tmp_path / "seed-0.json", str(manifest), "referring_iou", "testA")
+    assert found["num_expressions"] == 4 == sum(measured[f"num_{name}"] for name in OUTCOMES)
+    if mode == "whole":  # each picture has one entity, which is the best whatever its probability
+        assert found["metrics"]["cIoU"] == pytest.approx(1)
+
+
+def test_classes_in_one_prompt_or_as_many_as_the_context_needs(model, tmp_path):
+    world = write_world(tmp_path / "world")
+    made = job(tmp_path, world, "seed-0", mode="panoptic", threshold=0.0)
+    assert label_split(made, print)["prompts"] == 1
+    whole = json.loads((tmp_path / "seed-0.json").read_text())
+    found = evaluate_predictions(tmp_path / "seed-0.json", str(world), "panoptic_quality", "val")
+    assert found["num_images"] == len(whole["annotations"]) == 2
+    needed = fits(model, world)
+    model.language.tokenizer.max_tokens = needed
+    assert label_split(replace(made, work_dir=str(tmp_path / "again")), print)["prompts"] == 2
+
+
+def fits(model, world):
+    """Return a context that holds one name and not two."""
+    from projects.gella import prompts
+    from workbench.grounding.label import category_sentence
+
+    def length(names):
+        tokenizer = model.language.tokenizer
+        prompt = prompts.extract_prompt(category_sentence(names))
+        return len(tokenizer.example(prompt, prompts.nouns_answer(names)).ids)
+
+    one = max(length(["cat"]), length(["grass"]))
+    assert one < length(["cat", "grass"])
+    return one
+
+
+def test_a_sentence_beyond_the_context_is_refused_under_the_field_that_label_knows(model):
+    from tests.projects.gella.test_gella import request
+
+    with pytest.raises(BadInput) as error:
+        ground_photos(model.eval(), [request(nouns=("square " * 999,))])
+    assert error.value.field == "length"
