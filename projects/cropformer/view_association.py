@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+
+Start = Literal["random", "identity"]
 
 
 class _AssociationLayer(nn.Module):
@@ -29,6 +33,12 @@ class _AssociationLayer(nn.Module):
         queries = self.norms[1](queries + mixed)
         return self.norms[2](queries + self.ffn(queries))
 
+    def add_nothing(self) -> None:
+        """Zero what the residual branches add, so that queries pass through, normalised."""
+        for last in (self.cross_attention.out_proj, self.self_attention.out_proj, self.ffn[2]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
 
 @MODELS.register_module()
 class ViewAssociation(BaseModule):
@@ -42,6 +52,9 @@ class ViewAssociation(BaseModule):
         num_heads: Heads of both attentions.
         feedforward_channels: Hidden width of the FFN.
         num_layers: Layers in sequence.
+        start: ``random`` as released, or ``identity`` (ours): before training, an entity's batch
+            query is its embedding in the full view. A schedule of some hundred iterations is too
+            short to find that out.
     """
 
     def __init__(
@@ -50,8 +63,12 @@ class ViewAssociation(BaseModule):
         num_heads: int = 8,
         feedforward_channels: int = 2048,
         num_layers: int = 1,
+        start: Start = "random",
     ) -> None:
         super().__init__()
+        if start not in get_args(Start):
+            raise ValueError(f"association start {start!r} is not one of {get_args(Start)}")
+        self.start = start
         self.layers = nn.ModuleList(
             _AssociationLayer(embed_dims, num_heads, feedforward_channels)
             for _ in range(num_layers)
@@ -75,7 +92,10 @@ class ViewAssociation(BaseModule):
         return queries
 
     def init_weights(self) -> None:
-        """Xavier-initialise all matrices, as the decoder's."""
+        """Xavier-initialise all matrices, as the decoder's, and apply ``start``."""
         for parameter in self.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+        if self.start == "identity":
+            for layer in self.layers:
+                layer.add_nothing()

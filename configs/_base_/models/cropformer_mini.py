@@ -10,4 +10,5 @@ model = dict(
             embed_dims=64,
             num_heads=4,
             feedforward_channels=256,
-            num_layers=1)))
+            num_layers=1,
+            start='identity')))

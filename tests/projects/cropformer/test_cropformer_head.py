@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from projects.cropformer.cropformer_head import entities_per_view
 from projects.cropformer.view_association import ViewAssociation
@@ -89,6 +90,22 @@ def test_association_treats_crops_as_a_set() -> None:
     embeddings, positions = torch.randn(1, 5, 7, 16), torch.randn(7, 16)
     shuffled = embeddings[:, [0, 3, 1, 4, 2]]
     torch.testing.assert_close(module(shuffled, positions), module(embeddings, positions))
+
+
+def test_association_that_starts_as_the_identity_gives_the_full_views_embeddings() -> None:
+    torch.manual_seed(0)
+    sizes = {"embed_dims": 16, "num_heads": 4, "feedforward_channels": 32}
+    module = ViewAssociation(**sizes, start="identity")
+    module.init_weights()
+    embeddings, positions = torch.randn(2, 3, 7, 16), torch.randn(7, 16)
+    queries = module(embeddings, positions)
+    torch.testing.assert_close(queries, F.layer_norm(embeddings[:, 0], (16,)), atol=1e-4, rtol=0)
+    queries.square().sum().backward()
+    for layer in module.layers:
+        for last in (layer.cross_attention.out_proj, layer.self_attention.out_proj, layer.ffn[2]):
+            assert last.weight.grad.any()
+    with pytest.raises(ValueError, match="'zero' is not one of"):
+        ViewAssociation(**sizes, start="zero")
 
 
 def test_view_encoding_values() -> None:
