@@ -168,13 +168,13 @@ def test_paths_are_those_of_the_layout():
         assert filled("prep", "outs", key, {}) == {str(LAYOUT.manifest(key).parent)}
         assert filled("own_data", "outs", key, {}) == {str(LAYOUT.manifest(key).parent)}
     for key, item in PARAMS["train"].items():
-        resolved, data = str(LAYOUT.resolved_config(key)), LAYOUT.manifest(item["dataset"]).parent
+        resolved, data = str(LAYOUT.resolved_config(key)), LAYOUT.manifest(item["dataset"])
         assert filled("resolve", "outs", key, item) == {resolved}
         assert str(LAYOUT.source_config(item["config"])) in filled("resolve", "deps", key, item)
         assert filled("train", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
         assert {resolved, str(data)} <= filled("train", "deps", key, item)
     for key, item in PARAMS["segment"].items():
-        data = LAYOUT.manifest(item["dataset"]).parent
+        data = LAYOUT.manifest(item["dataset"])
         needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
         assert needed <= filled("segment", "deps", key, item)
         assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}

@@ -192,7 +192,7 @@ def _provenance(table: Mapping[str, Any]) -> str:
             _short(run["git_commit"]) + (" + changes" if run["git_dirty"] else ""),
             _short(run["config_sha256"]),
             _short(run["data_sha256"]),
-            _short(run["checkpoint_sha256"]),
+            _checkpoint(run),
             _amount(run["wall_time_s"], "s", 0),
             _amount(run["peak_memory_gib"], "GiB", 2),
             run["device"] or "unknown",
@@ -218,6 +218,11 @@ def _cost(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> str:
     )
     text = f"Training took {sum(times.values()):.0f} s over {len(times)} runs."
     return text + (f" Rows that share their runs: {'; '.join(shared)}." if shared else "")
+
+
+def _checkpoint(run: Mapping[str, Any]) -> str:
+    own, masks = _short(run["checkpoint_sha256"]), run["masks_checkpoint_sha256"]
+    return f"{own}, masks by {_short(masks)}" if masks else own
 
 
 def _short(value: str | None) -> str:

@@ -27,6 +27,7 @@ RUN_FIELDS = (
     "code_sha256",
     "data_sha256",
     "checkpoint_sha256",
+    "masks_checkpoint_sha256",
     "predictions_sha256",
     "wall_time_s",
     "peak_memory_gib",

@@ -11,6 +11,7 @@ from workbench.grounding.asked import AskJob
 from workbench.jobs import run_job
 from workbench.params import instance, load_params
 from workbench.paths import Layout, store_root
+from workbench.scoring.records import read_json, runs_of
 from workbench.stages.segment import finished_checkpoints
 
 MANIFEST = "manifest.json"
@@ -61,7 +62,7 @@ def ask_with_every_seed(stage: str, key: str, modes: tuple[str, ...], suffix: st
             )
             measured = run_job(f"workbench.grounding.{stage}", job)
             journals.append(Path(measured.pop("journal")))
-            runs.append({"seed": seed, **measured})
+            runs.append({"seed": seed, **made_with(entities), **measured})
         about = {name: item[name] for name in ("dataset", "split", "masks", "mode", "threshold")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}
         write_json(aside / f"{stage}.json", content)
@@ -123,3 +124,22 @@ def entities_of_seed(layout: Layout, masks: str, seed: int) -> Path | None:
     if not found:
         raise MissingInput(same, f"dvc repro segment@{folder.name}")
     return same if same.is_file() else found[0]
+
+
+def made_with(entities: Path | None) -> dict[str, str]:
+    """Return whose masks an entities file holds, for the record of what was made with them.
+
+    Returns:
+        ``masks_checkpoint_sha256`` of the model of the segment stage; nothing for annotated masks.
+
+    Raises:
+        BadInput, MissingInput: The segment stage's own record is missing or cannot be read.
+    """
+    if entities is None:
+        return {}
+    path = entities.parent / "segment.json"
+    fix = f"dvc repro segment@{entities.parent.name}"
+    for run in runs_of(read_json(path, fix), path, fix):
+        if entities.name == f"seed-{run['seed']}.jsonl":
+            return {"masks_checkpoint_sha256": str(run.get("checkpoint_sha256"))}
+    raise BadInput(path, "runs", f"none made {entities.name}", fix)

@@ -244,6 +244,7 @@ def _score_seed(
         "seed": seed,
         **{name: trained.get(name) for name in _FROM_TRAIN},
         "checkpoint_sha256": made.get("checkpoint_sha256"),
+        **{name: made[name] for name in ("masks_checkpoint_sha256",) if name in made},
         "predictions_sha256": _sha256(path),
         "eval_data_sha256": made.get("data_sha256"),
         "wall_time_s": wall_time,

@@ -23,7 +23,7 @@ from workbench.jobs import run_job
 from workbench.metrics.groundings import entities_beside
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
-from workbench.stages.asking import check_masks, check_threshold, entities_of_seed
+from workbench.stages.asking import check_masks, check_threshold, entities_of_seed, made_with
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
 
@@ -65,7 +65,8 @@ def ground(key: str) -> Path:
                 field=f"ground.{key}.overrides",
                 output=str(output),
             )
-            runs.append({"seed": seed, **run_job("workbench.grounding.split", job)})
+            measured = run_job("workbench.grounding.split", job)
+            runs.append({"seed": seed, **made_with(entities), **measured})
             if entities is not None:
                 shutil.copyfile(entities, entities_beside(output))
         kept = {name: item.get(name) for name in ("dataset", "masks", "mode", "threshold")}
