@@ -3,12 +3,13 @@
 A claim is a condition over table cells. Each comparison in it is judged by the gap between its two
 sides, both taken at the means over seeds:
 
-* *standard error*: every cell with n >= 2 seeds is moved by plus and minus its standard error
-  (sample deviation / sqrt(n)) and the changes of the gap are added up, as if all errors pointed the
-  same way. A gap no larger than that sum is within the noise.
+* *standard error*: every cell is moved by plus and minus its standard error (sample deviation /
+  sqrt(n)) and the changes of the gap are added up, as if all errors pointed the same way. A gap no
+  larger than that sum is within the noise. A cell with n = 1 has no deviation of its own and takes
+  the largest of its column's cells with several seeds, where there are some.
 * *single runs*: if any cell of the comparison has n = 1, a gap below the metric's floor is within
-  the noise as well, for nothing measured its spread. For AP the floor is 0.4 points: a maintainer
-  calls +-0.2 between trainings of Mask2Former normal (facebookresearch/Mask2Former issue 46).
+  the noise as well. For AP the floor is 0.4 points: a maintainer calls +-0.2 between trainings of
+  Mask2Former normal (facebookresearch/Mask2Former issue 46).
 
 Sides that `==` finds equal to nine digits come from the same runs: noise cannot part them, and the
 claim holds. Any other comparison within the noise is undecided, and `and`, `or`, `not` carry that
@@ -40,7 +41,14 @@ VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_RUN)
 
 @dataclass(frozen=True)
 class Measured:
-    """A reproduced cell in printed units; ``std`` is the sample deviation (None with one seed)."""
+    """A reproduced cell in printed units.
+
+    Attributes:
+        value: Mean over seeds.
+        std: Sample deviation over seeds, with n = 1 its column's (None: unknown).
+        n: Number of seeds.
+        floor: Smallest gap that a single run can show.
+    """
 
     value: float
     std: float | None
@@ -49,7 +57,7 @@ class Measured:
 
     @property
     def standard_error(self) -> float:
-        return 0.0 if self.std is None or self.n < 2 else self.std / math.sqrt(self.n)
+        return 0.0 if self.std is None else self.std / math.sqrt(self.n)
 
 
 @dataclass(frozen=True)

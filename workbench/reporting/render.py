@@ -155,7 +155,8 @@ def _claims(table: Mapping[str, Any], spec: TableSpec) -> str:
     ]
     rule = (
         "Checked on the reproduced means. A comparison is inconclusive where its gap is within the "
-        "standard errors of the cells or, with a single seed in it, below a floor: "
+        "standard errors of the cells (a single seed's: the largest deviation of its column) or, "
+        "with a single seed in it, below a floor: "
         f"{', '.join(_floor(metric) for metric in spec.metrics)}."
     )
     if any(claim["magnitude"] for claim in table["claims"]) and table["scale"] != "paper":

@@ -207,4 +207,11 @@ def _measured(
     # Another table's metric of the same name is measured in the same way, so its floor holds too.
     metric = next((m for m in spec.metrics if m.name == cell.metric), None)
     floor = metric.floor(values["reproduced"]) if metric else 0.0
-    return Measured(values["reproduced"], values["std"], values["n"], floor)
+    std = values["std"] if values["n"] > 1 else _column_deviation(cell.metric, rows)
+    return Measured(values["reproduced"], std, values["n"], floor)
+
+
+def _column_deviation(metric: str, rows: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """Return the largest deviation over seeds in a column; None: every row has one seed."""
+    cells = (row["values"].get(metric, {}) for row in rows.values())
+    return max((cell["std"] for cell in cells if cell.get("std") is not None), default=None)

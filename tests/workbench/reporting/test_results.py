@@ -59,10 +59,20 @@ def test_shape_is_the_same_with_and_without_scores(spec, scores):
 def test_claims(spec, scores):
     claims = by_id(build(spec, scores)["claims"])
     assert claims["T-better"]["verdict"] == "supported"
-    assert claims["T-size"]["verdict"] == "contradicted"
+    assert claims["T-size"]["verdict"] == "inconclusive"
     assert claims["T-big"]["reason"] == "big.APe is not reproduced (waits for a larger machine)"
     assert claims["T-iv"]["verdict"] == "not run"
     assert claims["T-iv"]["reason"] == "Table IV is not reproduced at this scale"
+
+
+def test_a_single_run_takes_the_deviation_of_its_column(spec, scores):
+    """``better`` has one seed: its gap to ``base`` must exceed what the seeds of ``base`` show."""
+    base, better = scores["base"]["metrics"]["APe"], scores["better"]["metrics"]["APe"]
+    gap = better["mean"] - base["mean"]
+    for deviation, verdict in [(gap / 4, "supported"), (gap, "inconclusive")]:
+        base["std"] = deviation
+        claims = by_id(build(spec, scores)["claims"])
+        assert claims["T-better"]["verdict"] == verdict
 
 
 def test_claim_on_another_reproduced_table(spec, scores):
