@@ -11,13 +11,14 @@ from workbench.errors import BadInput
 from workbench.paths import SCALES, project_root
 
 # Maps of params.yaml whose instances are trained; a key is in one of them only.
-TRAININGS = ("train", "pretrain", "pretrain_joint", "finetune")
+TRAININGS = ("train", "transfer", "pretrain", "pretrain_joint", "finetune")
 # Folder below artifacts/<scale> to the stage that writes it; a row is scored from either.
 PREDICTIONS = {
     "entities": "segment",
     "groundings": "ground",
     "referrings": "refer",
     "labels": "label",
+    "maps": "paint",
 }
 
 # Stages that write score files.
@@ -76,7 +77,9 @@ def training(params: dict[str, Any], key: str) -> dict[str, Any]:
     Raises:
         BadInput: No map has such a key.
     """
-    for stage in TRAININGS:
-        if key in (params.get(stage) or {}):
-            return instance(params, stage, key)
-    return instance(params, TRAININGS[0], key)
+    return instance(params, stage_of(params, key), key)
+
+
+def stage_of(params: dict[str, Any], key: str) -> str:
+    """Return the map of ``TRAININGS`` that a training is in; the first if it is in none."""
+    return next((stage for stage in TRAININGS if key in (params.get(stage) or {})), TRAININGS[0])
