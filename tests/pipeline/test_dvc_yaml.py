@@ -65,6 +65,8 @@ def test_params_hold_one_map_a_stage():
         "own_data": "${own_data}",
         "resolve": "${train}",
         "train": "${train}",
+        "resolve_transfer": "${transfer}",
+        "transfer": "${transfer}",
         "resolve_pretrain": "${pretrain}",
         "pretrain": "${pretrain}",
         "resolve_pretrain_joint": "${pretrain_joint}",
@@ -75,6 +77,7 @@ def test_params_hold_one_map_a_stage():
         "refer": "${refer}",
         "label": "${label}",
         "segment": "${segment}",
+        "paint": "${paint}",
         "evaluate": "${evaluate}",
         "count": "${count}",
         "measure": "${measure}",
@@ -85,12 +88,17 @@ def test_params_hold_one_map_a_stage():
 
 def test_upstream_keys_exist():
     datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
-    for name in ("train", "segment", "evaluate", "measure"):
+    for name in ("train", "transfer", "segment", "paint", "evaluate", "measure"):
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
+    for key, item in PARAMS["transfer"].items():
+        assert item["start"] in PARAMS["train"], key
+    for key, item in PARAMS["paint"].items():
+        trained = {**PARAMS["train"], **PARAMS["transfer"]}[item["checkpoint"]]
+        assert item["project"] == trained["project"], key
     for key, item in PARAMS["pretrain_joint"].items():
         assert set(item["pretrained"].values()) <= set(PARAMS["pretrain"]), key
     parts = PARAMS["pretrain"].keys() | PARAMS["pretrain_joint"].keys()
@@ -129,6 +137,8 @@ def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
         "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
+        "paint": {"checkpoint", "project", "dataset", "split", "form", "overrides"},
+        "transfer": {"config", "project", "dataset", "start", "seeds", "overrides"},
         "pretrain": {"config", "dataset", "weights", "seeds", "overrides"},
         "pretrain_joint": {
             "config",
@@ -178,6 +188,18 @@ def test_paths_are_those_of_the_layout():
         needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
         assert needed <= filled("segment", "deps", key, item)
         assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}
+    for key, item in PARAMS["transfer"].items():
+        resolved, data = str(LAYOUT.resolved_config(key)), LAYOUT.manifest(item["dataset"]).parent
+        assert filled("resolve_transfer", "outs", key, item) == {resolved}
+        assert f"train.{item['start']}.seeds" in filled("resolve_transfer", "params", key, item)
+        assert filled("transfer", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
+        start = str(LAYOUT.checkpoints(item["start"]))
+        assert {resolved, str(data), start} <= filled("transfer", "deps", key, item)
+    for key, item in PARAMS["paint"].items():
+        data = LAYOUT.manifest(item["dataset"]).parent
+        needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
+        assert needed <= filled("paint", "deps", key, item)
+        assert filled("paint", "outs", key, item) == {str(LAYOUT.maps(key))}
     for key, item in PARAMS["evaluate"].items():
         made = LAYOUT.artifacts / item["predictions"]
         needed = {str(made), str(LAYOUT.manifest(item["dataset"]))}
@@ -228,6 +250,7 @@ def test_imported_code_is_a_dependency(stage):
         )  # its manifest is made by prep.py alone
     if stage in (
         "train",
+        "transfer",
         "pretrain",
         "pretrain_joint",
         "finetune",
@@ -243,7 +266,7 @@ def test_imported_code_is_a_dependency(stage):
             f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
                                              "segmentation/", "photos")
         )  # fmt: skip
-    if stage == "segment":
+    if stage in ("segment", "paint"):
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
         text = path.as_posix()
@@ -288,6 +311,6 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "measure")
+    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "paint", "measure")
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])

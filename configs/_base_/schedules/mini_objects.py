@@ -1,6 +1,6 @@
-# 400 iterations on DIS5K's small world.
+# 300 iterations on DIS5K's small world.
 _base_ = './mini.py'
-max_iters = 400
+max_iters = 300
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
