@@ -21,8 +21,8 @@ PREDICTIONS = {
     "maps": "paint",
 }
 
-# Stages that write score files.
-SCORING = ("evaluate", "count", "measure")
+# Stages that write score files; a key is in one of them only.
+SCORING = ("evaluate", "evaluate_given", "count", "measure")
 
 
 def load_params(root: Path | None = None) -> dict[str, Any]:
@@ -55,6 +55,16 @@ def instance(params: dict[str, Any], stage: str, key: str) -> dict[str, Any]:
         known = ", ".join(sorted(instances)) or "none"
         raise BadInput("params.yaml", f"{stage}.{key}", "unknown instance", f"use one of: {known}")
     return dict(instances[key] or {})
+
+
+def scored(params: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the parameters of a row that is scored from predictions, of either map.
+
+    Raises:
+        BadInput: Neither has such a key.
+    """
+    given = key in (params.get("evaluate_given") or {})
+    return instance(params, "evaluate_given" if given else "evaluate", key)
 
 
 def score_key(table: str, row: str) -> str:

@@ -318,6 +318,7 @@ class _Records:
             "pretrain": layout.pretrained(key) / "pretrain.json",
             "pretrain_joint": layout.pretrained(key) / "pretrain.json",
             "segment": layout.entities(key) / "segment.json",
+            "sam": layout.entities(key) / "segment.json",
             "ground": layout.groundings(key) / "groundings.json",
             "refer": layout.referrings(key) / "refer.json",
             "label": layout.labels(key) / "label.json",
