@@ -158,6 +158,7 @@ CLASSES = [(5, 0.99), (5, 0.98), (32, 0.97), (32, 0.96), (7, 0.6)]
 
 def test_panoptic_map_of_drawn_queries(build) -> None:
     model = told(build("mask2former_panoptic"), CLASSES, STRIPES, THINGS + STUFF)
+    model.fusion.test_cfg["object_mask_thr"] = 0.8
     ((labels, classes),) = model.panoptic_maps(torch.zeros(1, 1, 3, 32, 32), [SIZE])
     assert classes == [32, 5, 5]
     assert labels.tolist() == [[2, 2, 3, 3, 1, 1, 0, 0]]
