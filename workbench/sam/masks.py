@@ -90,7 +90,7 @@ def _pipeline(folder: Path, device: str) -> Any:
     from transformers import SamModel, pipeline
     from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
-    class Processor(SamImageProcessorPil):  # type: ignore[misc]
+    class Processor(SamImageProcessorPil):
         """The processor that works on PIL pictures, with suppression of our own."""
 
         def post_process_for_mask_generation(

@@ -82,7 +82,8 @@ def _write_records(
     """Write the JSON lines whole and return the seconds that each image took."""
     from workbench.engine.transforms import LoadPhoto
 
-    loader, times, told = LoadPhoto(), [], time.perf_counter()
+    loader, told = LoadPhoto(), time.perf_counter()
+    times: list[float] = []
     with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
         for number, image in enumerate(images, start=1):
             size = {"height": image.height, "width": image.width}
