@@ -103,12 +103,13 @@ def test_masks_are_those_of_the_model_at_a_prompt(weights, picture) -> None:
 
 
 def test_filters_and_the_limit(weights, picture) -> None:
-    everything = AutomaticMasks(weights, "cpu", ALL).segment(picture)
+    everything = AutomaticMasks(weights, "cpu", Settings(3, -9.0, 0.0, 1.0)).segment(picture)
+    assert len(everything) == 27  # three masks at each of nine points
     middle = everything[len(everything) // 2].score
-    fewer = AutomaticMasks(weights, "cpu", Settings(3, middle, 0.0)).segment(picture)
+    fewer = AutomaticMasks(weights, "cpu", Settings(3, middle, 0.0, 1.0)).segment(picture)
     assert fewer and all(entity.score > middle for entity in fewer)
     assert AutomaticMasks(weights, "cpu", Settings(3, 1.1, 0.95)).segment(picture) == []
-    one = AutomaticMasks(weights, "cpu", Settings(3, -9.0, 0.0, 0.7, 1)).segment(picture)
+    one = AutomaticMasks(weights, "cpu", Settings(3, -9.0, 0.0, 1.0, 1)).segment(picture)
     assert [entity.score for entity in one] == [everything[0].score]
 
 
