@@ -11,17 +11,18 @@ from workbench.errors import BadInput
 from workbench.paths import SCALES, project_root
 
 # Maps of params.yaml whose instances are trained; a key is in one of them only.
-TRAININGS = ("train", "pretrain", "pretrain_joint", "finetune")
+TRAININGS = ("train", "transfer", "pretrain", "pretrain_joint", "finetune")
 # Folder below artifacts/<scale> to the stage that writes it; a row is scored from either.
 PREDICTIONS = {
     "entities": "segment",
     "groundings": "ground",
     "referrings": "refer",
     "labels": "label",
+    "maps": "paint",
 }
 
-# Stages that write score files.
-SCORING = ("evaluate", "count", "measure")
+# Stages that write score files; a key is in one of them only.
+SCORING = ("evaluate", "evaluate_given", "count", "measure")
 
 
 def load_params(root: Path | None = None) -> dict[str, Any]:
@@ -56,6 +57,16 @@ def instance(params: dict[str, Any], stage: str, key: str) -> dict[str, Any]:
     return dict(instances[key] or {})
 
 
+def scored(params: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the parameters of a row that is scored from predictions, of either map.
+
+    Raises:
+        BadInput: Neither has such a key.
+    """
+    given = key in (params.get("evaluate_given") or {})
+    return instance(params, "evaluate_given" if given else "evaluate", key)
+
+
 def score_key(table: str, row: str) -> str:
     """Return the key of the instance that scores ``row`` or, of a row in parts, ``row.part``."""
     return "__".join((table, *row.split(".")))
@@ -76,7 +87,9 @@ def training(params: dict[str, Any], key: str) -> dict[str, Any]:
     Raises:
         BadInput: No map has such a key.
     """
-    for stage in TRAININGS:
-        if key in (params.get(stage) or {}):
-            return instance(params, stage, key)
-    return instance(params, TRAININGS[0], key)
+    return instance(params, stage_of(params, key), key)
+
+
+def stage_of(params: dict[str, Any], key: str) -> str:
+    """Return the map of ``TRAININGS`` that a training is in; the first if it is in none."""
+    return next((stage for stage in TRAININGS if key in (params.get(stage) or {})), TRAININGS[0])

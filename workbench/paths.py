@@ -75,6 +75,9 @@ class Layout:
     def labels(self, key: str) -> Path:
         return self.artifacts / "labels" / key
 
+    def maps(self, key: str) -> Path:
+        return self.artifacts / "maps" / key
+
     def entities(self, key: str) -> Path:
         return self.artifacts / "entities" / key
 

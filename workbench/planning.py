@@ -314,12 +314,15 @@ class _Records:
         places = {
             "train": layout.checkpoints(key) / "train.json",
             "finetune": layout.checkpoints(key) / "train.json",
+            "transfer": layout.checkpoints(key) / "train.json",
             "pretrain": layout.pretrained(key) / "pretrain.json",
             "pretrain_joint": layout.pretrained(key) / "pretrain.json",
             "segment": layout.entities(key) / "segment.json",
+            "sam": layout.entities(key) / "segment.json",
             "ground": layout.groundings(key) / "groundings.json",
             "refer": layout.referrings(key) / "refer.json",
             "label": layout.labels(key) / "label.json",
+            "paint": layout.maps(key) / "predictions.json",
         }
         if kind not in places:
             return []
@@ -333,7 +336,7 @@ class _Records:
         """Return the runs of a stage: its seeds, or those of the training that it uses."""
         if kind in TRAININGS:
             kinds: tuple[str, ...] = (kind,)
-        elif kind in ("segment", "ground", "refer", "label"):
+        elif kind in ("segment", "ground", "refer", "label", "paint"):
             kinds, key = TRAININGS, self._instance(kind, key).get("checkpoint", key)
         else:
             return 1

@@ -46,7 +46,7 @@ def prepare(root: Path, copy: Path) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.is_file():
             shutil.copy2(source, target)
-    params = load_params(root) | {"scale": "smoke", "own_data": {}}
+    params = load_params(root) | {"scale": "smoke", "own_data": {}, "sam_weights": None}
     for stage in TRAININGS:
         for item in params[stage].values():
             item["seeds"] = [0]

@@ -38,6 +38,7 @@ PRELOADED = (
     "workbench.grounding.grounder",
     "projects.cropformer",
     "projects.baselines",
+    "projects.mask2former",
     "projects.gella",
     "projects.gella.pretrain",
     # What these import only when they are used.

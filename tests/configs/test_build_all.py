@@ -7,7 +7,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 import projects.baselines
-import projects.cropformer  # noqa: F401
+import projects.cropformer
+import projects.mask2former  # noqa: F401
 from workbench.engine.meta import build_on_meta
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,79 @@ def test_released_settings_of_the_loss() -> None:
     assert head.loss_cls.class_weight == [1.0, 0.1]
     assert head.image_loss_weight == 0.5
     assert config.train_pipeline[3].ratio == config.test_pipeline[1].ratio == 0.7
+
+
+PANOPTIC = [path for path in EXPERIMENTS if "panoptic" in path.stem or path.stem == "coco_pan"]
+
+
+@pytest.mark.parametrize("path", PANOPTIC, ids=label)
+def test_classes_are_the_same_in_data_and_model(path: Path) -> None:
+    config = load(path)
+    model, data = config.model, config.train_dataloader.dataset
+    things, stuff = data.num_things, data.num_stuff
+    for part in (model.head, model.fusion):
+        assert (part.num_things_classes, part.num_stuff_classes) == (things, stuff)
+    assert model.head.loss_cls.class_weight == [1.0] * (things + stuff) + [0.1]
+    assert data.type == "ClassImageDataset" and data.pipeline[-1].type == "PackClassViews"
+    assert (things, stuff) == ((80, 53) if "paper" in path.parts else worlds_classes())
+
+
+def worlds_classes() -> tuple[int, int]:
+    from workbench.datasets.worlds.vocabulary import STUFF, THINGS
+
+    return len(THINGS), len(STUFF)
+
+
+def test_panoptic_experiments_are_seen() -> None:
+    assert len(PANOPTIC) == 9
+
+
+@pytest.mark.parametrize("scale", ["mini", "paper", "smoke"])
+def test_fine_tuning_fits_the_weights_that_it_starts_from(scale: str) -> None:
+    folder = ROOT / "configs" / scale
+    own, start = (
+        {name: value.shape for name, value in build_on_meta(load(path).model).state_dict().items()}
+        for path in (folder / "mask2former/dis5k.py", folder / "cropformer/mask2former_800.py")
+    )
+    assert own == start
+
+
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_table_viii_compares_training_sets_alone(scale: str) -> None:
+    entity, panoptic, ours = (
+        load(ROOT / "configs" / scale / f"mask2former/{name}.py")
+        for name in ("coco_ent", "coco_pan", "entityseg_ent")
+    )
+    assert entity.model == ours.model
+    assert entity.model.backbone == panoptic.model.backbone
+    assert entity.test_pipeline == panoptic.test_pipeline == ours.test_pipeline
+    assert entity.train_cfg == panoptic.train_cfg
+
+
+def test_epochs_of_table_xiii_are_in_their_ratio() -> None:
+    for scale in ("mini", "paper"):
+        short, long = (
+            load(ROOT / f"configs/{scale}/mask2former/panoptic_{epochs}e.py").max_iters
+            for epochs in (12, 50)
+        )
+        assert short / long == pytest.approx(12 / 50, rel=1e-4)
+
+
+def test_schedules_end_where_training_ends() -> None:
+    for path in EXPERIMENTS:
+        config = load(path)
+        last = config.param_scheduler[-1]
+        if last.type == "OneCycleLR":
+            assert last.total_steps == config.train_cfg.max_iters, label(path)
+        else:
+            assert max(last.milestones) < config.train_cfg.max_iters, label(path)
+
+
+def test_swin_large_is_the_released_one() -> None:
+    config = load(ROOT / "configs/paper/mask2former/coco_ent.py").model
+    assert (config.backbone.embed_dims, config.backbone.window_size) == (192, 12)
+    # 197 million are published, with the classifier for 1,000 classes (1.5 million).
+    assert 194e6 < count(build_on_meta(config).backbone) < 196e6
 
 
 def count(model) -> int:

@@ -65,6 +65,8 @@ def test_params_hold_one_map_a_stage():
         "own_data": "${own_data}",
         "resolve": "${train}",
         "train": "${train}",
+        "resolve_transfer": "${transfer}",
+        "transfer": "${transfer}",
         "resolve_pretrain": "${pretrain}",
         "pretrain": "${pretrain}",
         "resolve_pretrain_joint": "${pretrain_joint}",
@@ -75,6 +77,9 @@ def test_params_hold_one_map_a_stage():
         "refer": "${refer}",
         "label": "${label}",
         "segment": "${segment}",
+        "paint": "${paint}",
+        "sam": "${sam}",
+        "evaluate_given": "${evaluate_given}",
         "evaluate": "${evaluate}",
         "count": "${count}",
         "measure": "${measure}",
@@ -85,7 +90,7 @@ def test_params_hold_one_map_a_stage():
 
 def test_upstream_keys_exist():
     datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
-    for name in ("train", "segment", "evaluate", "measure"):
+    for name in ("train", "transfer", "segment", "paint", "sam", "evaluate", "measure"):
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
@@ -114,6 +119,19 @@ def test_upstream_keys_exist():
     assert {item["table"] for _, item in SCORED} == set(PARAMS["tables"])
 
 
+def test_upstream_keys_of_transfers_maps_and_given_models_exist():
+    for key, item in PARAMS["transfer"].items():
+        assert item["start"] in PARAMS["train"], key
+    for key, item in PARAMS["paint"].items():
+        trained = {**PARAMS["train"], **PARAMS["transfer"]}[item["checkpoint"]]
+        assert item["project"] == trained["project"], key
+    for item in PARAMS["evaluate_given"].values():
+        folder, _, name = item["predictions"].partition("/")
+        assert folder == "entities" and name not in PARAMS["segment"]
+        made = PARAMS["sam"][name]
+        assert {field: item[field] for field in ("dataset", "split")} == made
+
+
 def test_scores_are_what_their_tables_ask_for():
     for key, item in SCORED:
         assert key == score_key(item["table"], item["row"])
@@ -129,6 +147,10 @@ def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
         "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
+        "paint": {"checkpoint", "project", "dataset", "split", "form", "overrides"},
+        "sam": {"dataset", "split"},
+        "evaluate_given": {"table", "row", "predictions", "dataset", "split"},
+        "transfer": {"config", "project", "dataset", "start", "seeds", "overrides"},
         "pretrain": {"config", "dataset", "weights", "seeds", "overrides"},
         "pretrain_joint": {
             "config",
@@ -196,6 +218,30 @@ def test_paths_are_those_of_the_layout():
         assert str(folder) in filled("table", "deps", "", table)
 
 
+def test_paths_of_transfers_maps_and_given_models_are_those_of_the_layout():
+    for key, item in PARAMS["transfer"].items():
+        resolved, data = str(LAYOUT.resolved_config(key)), LAYOUT.manifest(item["dataset"]).parent
+        assert filled("resolve_transfer", "outs", key, item) == {resolved}
+        assert f"train.{item['start']}.seeds" in filled("resolve_transfer", "params", key, item)
+        assert filled("transfer", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
+        start = str(LAYOUT.checkpoints(item["start"]))
+        assert {resolved, str(data), start} <= filled("transfer", "deps", key, item)
+    for key, item in PARAMS["paint"].items():
+        data = LAYOUT.manifest(item["dataset"]).parent
+        needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
+        assert needed <= filled("paint", "deps", key, item)
+        assert filled("paint", "outs", key, item) == {str(LAYOUT.maps(key))}
+    for key, item in PARAMS["sam"].items():
+        assert filled("sam", "outs", key, item) == {str(LAYOUT.entities(key))}
+        assert str(LAYOUT.manifest(item["dataset"]).parent) in filled("sam", "deps", key, item)
+    for key, item in PARAMS["evaluate_given"].items():
+        made = LAYOUT.artifacts / item["predictions"]
+        needed = {str(made), str(LAYOUT.manifest(item["dataset"]))}
+        assert needed <= filled("evaluate_given", "deps", key, item)
+        score = LAYOUT.score(item["table"], item["row"])
+        assert filled("evaluate_given", "outs", key, item) == {str(score)}
+
+
 def test_what_is_in_git_or_cheap_is_not_cached():
     for stage in (*SCORING, "table", "headline"):
         for out in body(stage)["outs"]:
@@ -228,6 +274,7 @@ def test_imported_code_is_a_dependency(stage):
         )  # its manifest is made by prep.py alone
     if stage in (
         "train",
+        "transfer",
         "pretrain",
         "pretrain_joint",
         "finetune",
@@ -243,7 +290,7 @@ def test_imported_code_is_a_dependency(stage):
             f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
                                              "segmentation/", "photos")
         )  # fmt: skip
-    if stage == "segment":
+    if stage in ("segment", "paint", "sam"):
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
         text = path.as_posix()
@@ -288,6 +335,6 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "measure")
+    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "paint", "sam", "measure")
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])

@@ -20,9 +20,11 @@ from workbench.planning import (
 PARAMS = {
     "scale": "mini",
     "train": {"a": {"seeds": [0, 1, 2]}, "b": {"seeds": [0]}},
+    "transfer": {"t": {"seeds": [0, 1], "start": "b"}},
     "finetune": {"g": {"seeds": [0, 1]}},
     "segment": {"a-crops": {"checkpoint": "a"}},
     "ground": {"g-given": {"checkpoint": "g"}},
+    "paint": {"t-grey": {"checkpoint": "t"}},
 }
 
 
@@ -31,6 +33,7 @@ def records(tmp_path):
     reference = {
         "seconds": {"prep": 20, "train": {"b": 60}, "segment": {"a-crops": 5}, "ground": 7}
     }
+    reference["seconds"] |= {"transfer": 30, "paint": 4}
     reference["memory_gib"] = {"train": {"b": 1.5}}
     path = tmp_path / "configs/mini/expected_times.yaml"
     path.parent.mkdir(parents=True)
@@ -56,6 +59,20 @@ def test_reference_times_fill_in(records):
     assert records.planned("prep@entityseg", "why").seconds == 20.0
     assert records.planned("segment@a-crops", "why").seconds == 15.0
     assert records.planned("ground@g-given", "why").seconds == 14.0
+    assert records.planned("transfer@t", "why").seconds == 60.0
+    assert records.planned("paint@t-grey", "why").seconds == 8.0
+
+
+@pytest.mark.parametrize(
+    ("stage", "record"),
+    [("transfer@t", "checkpoints/t/train.json"), ("paint@t-grey", "maps/t-grey/predictions.json")],
+)
+def test_records_of_transfers_and_maps_are_found(records, tmp_path, stage, record):
+    path = tmp_path / "artifacts/mini" / record
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"runs": [{"wall_time_s": 11.0}]}))
+    found = records.planned(stage, "why")
+    assert (found.seconds, found.source) == (22.0, "recorded")
 
 
 def test_unknown_is_said(records):

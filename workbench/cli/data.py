@@ -147,11 +147,13 @@ def _tables_of(params: dict[str, Any], dataset: str) -> list[str]:
             (params.get(stage) or {}).get((made or row).get("checkpoint")) or {}
             for stage in TRAININGS
         ]
+        trained += [(params.get("train") or {}).get(item.get("start")) or {} for item in trained]
         if dataset in {item.get("dataset") for item in (row, made, *trained)}:
             tables.add(str(row.get("table")))
-    for row in (params.get("measure") or {}).values():
-        if row.get("dataset") == dataset:
-            tables.add(str(row.get("table")))
+    for stage in ("evaluate_given", "measure"):
+        for row in (params.get(stage) or {}).values():
+            if row.get("dataset") == dataset:
+                tables.add(str(row.get("table")))
     return sorted(tables)
 
 

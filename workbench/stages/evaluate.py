@@ -22,7 +22,7 @@ from typing import Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.metrics.coco_truth import CocoTruthFile
-from workbench.params import instance, load_params
+from workbench.params import instance, load_params, scored
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
@@ -49,22 +49,23 @@ class SeedScore:
 
 @dataclass(frozen=True)
 class _Source:
-    """The predictions of a row: their kind, their folder, its record."""
+    """The predictions of a row: their kind, their folder, its record, the stage that made them."""
 
     kind: Kind
     folder: Path
     record: dict[str, Any]
+    stage: str | None
 
     @property
     def fix(self) -> str:
-        return _made_by(self.kind, self.folder)
+        return _made_by(self.kind, self.folder, self.stage)
 
     def runs(self) -> list[dict[str, Any]]:
         return runs_of(self.record, self.folder / self.kind.record, self.fix)
 
 
 def evaluate(key: str) -> Path:
-    """Score one row and return the file it is in.
+    """Score one row and return the file it is in; predictions that wait give a score that does.
 
     Raises:
         BadInput: Unknown key, faulty annotations or predictions, or predictions made with another
@@ -72,22 +73,24 @@ def evaluate(key: str) -> Path:
         MissingInput: An earlier stage has not run.
     """
     params = load_params()
-    item = instance(params, "evaluate", key)
+    item = scored(params, key)
     for field in ("table", "row", "predictions", "dataset"):
         if field not in item:
             raise BadInput("params.yaml", f"evaluate.{key}.{field}", "missing", "name it")
     layout = Layout(params["scale"])
     dataset, split = item["dataset"], item.get("split", "val")
     kind = _kind(key, str(item["predictions"]), item.get("metric"))
+    source = _source(layout, params, kind, item["predictions"])
+    target = layout.score(item["table"], item["row"])
+    own = {"table": item["table"], "row": item["row"], "scale": layout.scale}
+    if "waits" in source.record:
+        write_json(target, {**own, "waits": source.record["waits"]})
+        return target
     truth = kind.truth(layout.manifest(dataset), split, f"dvc repro prep@{dataset}")
-    source = _source(layout, kind, item["predictions"])
     trained = _train_runs(layout, params, source, item)
     seeds = [_score_seed(source, run, trained[run["seed"]], truth) for run in source.runs()]
-    target = layout.score(item["table"], item["row"])
     content = {
-        "table": item["table"],
-        "row": item["row"],
-        "scale": layout.scale,
+        **own,
         **_aggregate(kind, seeds),
         "score": source.record.get("score"),
         **kind.sizes(truth),
@@ -114,15 +117,17 @@ def _kind(key: str, predictions: str, metric: str | None) -> Kind:
     return KINDS[folder]
 
 
-def _source(layout: Layout, kind: Kind, predictions: str) -> _Source:
+def _source(layout: Layout, params: dict[str, Any], kind: Kind, predictions: str) -> _Source:
     folder = layout.artifacts / predictions
-    return _Source(kind, folder, read_json(folder / kind.record, _made_by(kind, folder)))
+    stage = "sam" if folder.name in (params.get("sam") or {}) else kind.stage
+    record = read_json(folder / kind.record, _made_by(kind, folder, stage))
+    return _Source(kind, folder, record, stage)
 
 
-def _made_by(kind: Kind, folder: Path) -> str:
-    if kind.stage is None:
+def _made_by(kind: Kind, folder: Path, stage: str | None) -> str:
+    if stage is None:
         return f"write {folder / kind.record}, see workbench/scoring/rows.py"
-    return f"dvc repro {kind.stage}@{folder.name}"
+    return f"dvc repro {stage}@{folder.name}"
 
 
 def evaluate_predictions(
@@ -210,9 +215,9 @@ def _train_runs(
 ) -> dict[int, dict[str, Any]]:
     """Return what training recorded, by seed; empty for predictions that another tool wrote."""
     seeds = [run["seed"] for run in source.runs()]
-    stage, made = source.kind.stage, item
-    if stage is not None:
-        made = instance(params, stage, source.folder.name)
+    made = item
+    if source.stage is not None:
+        made = instance(params, source.stage, source.folder.name)
     checkpoint = made.get("checkpoint")
     if checkpoint is None:
         return {seed: {} for seed in seeds}

@@ -48,6 +48,8 @@ def resolve(key: str) -> Path:
     merge_overrides(config, item.get("overrides") or {}, f"train.{key}.overrides")
     set_manifest(config._cfg_dict, layout.manifest(item["dataset"]))
     set_pretrained(config._cfg_dict, layout, item.get("pretrained") or {}, key)
+    if "start" in item:
+        config.load_from = start_weights(params, layout, key, item["start"]).as_posix()
     resolved = layout.resolved_config(key)
     write_text(resolved, dump(config))
     return resolved
@@ -107,6 +109,20 @@ def set_pretrained(config: Any, layout: Layout, folders: dict[str, str], key: st
                 field = f"{key}.pretrained.{part}"
                 raise BadInput("params.yaml", field, "missing", "name an instance of `pretrain`")
             config[name] = layout.pretrained(folders[part]).as_posix()
+
+
+def start_weights(params: dict[str, Any], layout: Layout, key: str, start: Any) -> Path:
+    """Return the weights that a training starts from: those of another one's first seed.
+
+    Raises:
+        BadInput: It is no training of the map ``train``.
+    """
+    trained = params.get("train") or {}
+    if start not in trained:
+        fix = f"use one of: {', '.join(trained) or 'none'}"
+        raise BadInput("params.yaml", f"transfer.{key}.start", repr(start), fix)
+    first = (trained[start].get("seeds") or [0])[0]
+    return layout.checkpoints(start) / f"seed-{first}.pth"
 
 
 def dump(config: Config) -> str:

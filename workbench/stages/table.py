@@ -51,7 +51,7 @@ def table(table_id: str) -> Path:
 def _read_scores(
     layout: Layout, table_id: str, stages: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the score files of a table by ``row`` or ``row.part``."""
+    """Return the score files of a table by ``row`` or ``row.part``, without those that wait."""
     folder = layout.score(table_id, "any").parent
     scores = {}
     for path in sorted(folder.glob("*.json")):
@@ -63,6 +63,8 @@ def _read_scores(
             if score.get(field) != value:
                 fix = f"dvc repro --force {instance}"
                 raise BadInput(path, field, f"{score.get(field)!r}, not {value!r}", fix)
+        if "waits" in score:
+            continue
         for field, kind in (("metrics", dict), ("provenance", list)):
             if not isinstance(score.get(field), kind):
                 raise BadInput(path, field, "missing", f"dvc repro {instance}")

@@ -70,6 +70,22 @@ def test_an_edit_without_effect_leaves_the_text_as_it_was(project):
     assert resolve("toy").read_bytes() != before
 
 
+def test_a_training_starts_from_the_first_seed_of_another(project):
+    project()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["base"] = {**params["train"].pop("toy"), "seeds": [2, 0]}
+    params["transfer"] = {"toy": {**params["train"]["base"], "start": "base"}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    resolve("base")
+    resolve("toy")
+    assert resolved()["load_from"] == "artifacts/mini/checkpoints/base/seed-2.pth"
+    assert "load_from" not in Path("artifacts/mini/configs/base.py").read_text()
+    params["transfer"]["toy"]["start"] = "bass"
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(BadInput, match=r"transfer\.toy\.start: 'bass'; use one of: base"):
+        resolve("toy")
+
+
 def test_a_mapping_can_be_replaced(project):
     project(overrides={"model": {"test_cfg": {"_delete_": True, "score": "single"}}})
     resolve("toy")

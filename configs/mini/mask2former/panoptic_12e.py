@@ -1,0 +1,5 @@
+# Table XIII, mask2former-12ep.
+_base_ = [
+    '../../_base_/mask2former_runtime.py', '../../_base_/models/mask2former_panoptic_mini.py',
+    '../../_base_/datasets/classes_mini.py', '../../_base_/schedules/mini_12e.py'
+]

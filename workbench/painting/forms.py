@@ -1,0 +1,121 @@
+"""Forms of painted predictions: how a model is asked for them and how they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import BadInput
+from workbench.files import atomic_path, write_json
+
+if TYPE_CHECKING:
+    from workbench.datasets import EntityDataset, EntityImage
+
+
+class Form(Protocol):
+    """Writer of one seed's maps.
+
+    Attributes:
+        method: Of the model: from a preprocessed batch to one map an image.
+        empty: Pictures in which nothing was found, so far.
+    """
+
+    method: str
+    empty: int
+
+    def add(self, image: EntityImage, painted: Any) -> None:
+        """Write the map of a picture."""
+
+    def close(self) -> None:
+        """Write what is about all pictures."""
+
+
+class Panoptic:
+    """COCO's panoptic form: ``OUTPUT.json`` and PNGs in ``OUTPUT/``; see docs/predictions.md.
+
+    Args:
+        output: Path without suffix.
+        dataset: What is painted; its classes must be those that the model was trained with.
+        model: With ``class_counts``, its numbers of things and stuff, and ``panoptic_maps``: (H, W)
+            segment ids from 1, 0 for void, and the class of each segment; classes count things
+            first, then stuff, each by ascending category id.
+
+    Raises:
+        BadInput: The data set has other numbers of classes.
+    """
+
+    method = "panoptic_maps"
+
+    def __init__(self, output: Path, dataset: EntityDataset, model: Any) -> None:
+        self.output, self.empty = output, 0
+        things = [each.category_id for each in dataset.categories if each.isthing]
+        stuff = [each.category_id for each in dataset.categories if not each.isthing]
+        if (len(things), len(stuff)) != model.class_counts:
+            own = "{} things and {} stuff".format(*model.class_counts)
+            problem = f"{len(things)} things and {len(stuff)} stuff, the model has {own}"
+            fix = "use a data set with the classes that it was trained with"
+            raise BadInput(dataset.name, "categories", problem, fix)
+        self._category_ids = [*sorted(things), *sorted(stuff)]
+        self._annotations: list[dict[str, Any]] = []
+
+    def add(self, image: EntityImage, painted: Any) -> None:
+        labels, classes = painted
+        ids = labels.cpu().numpy()
+        name = f"{len(self._annotations):012d}.png"
+        rgb = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1).astype(np.uint8)
+        write_picture(self.output / name, rgb)
+        segments = [
+            {"id": number, "category_id": self._category_ids[place]}
+            for number, place in enumerate(classes, start=1)
+        ]
+        self.empty += not segments
+        self._annotations.append(
+            {"image_id": image.image_id, "file_name": name, "segments_info": segments}
+        )
+
+    def close(self) -> None:
+        write_json(self.output.with_suffix(".json"), {"annotations": self._annotations})
+
+
+class Grey:
+    """Grey PNGs in ``OUTPUT/``, named as the pictures are.
+
+    Args:
+        output: Folder.
+        dataset: What is painted.
+        model: With ``grey_maps``: (H, W) uint8, 255 for foreground.
+    """
+
+    method = "grey_maps"
+    FOREGROUND = 128
+
+    def __init__(self, output: Path, dataset: EntityDataset, model: Any) -> None:
+        self.output, self.empty = output, 0
+        self._names: set[str] = set()
+
+    def add(self, image: EntityImage, painted: Any) -> None:
+        name = PurePosixPath(image.file_name).with_suffix(".png").name
+        if name in self._names:
+            fix = "use a data set whose pictures have names of their own"
+            raise BadInput(image.file, "file_name", f"a second picture of the name {name}", fix)
+        self._names.add(name)
+        grey = painted.cpu().numpy()
+        self.empty += not (grey > self.FOREGROUND).any()
+        write_picture(self.output / name, grey)
+
+    def close(self) -> None:
+        """Do nothing: a grey map stands alone."""
+
+
+FORMS: dict[str, type[Panoptic] | type[Grey]] = {"panoptic": Panoptic, "grey": Grey}
+
+
+def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write (H, W) grey or (H, W, 3) RGB pixels as a PNG, whole."""
+    from PIL import Image
+
+    with atomic_path(path) as aside:
+        Image.fromarray(pixels).save(aside, "PNG")
