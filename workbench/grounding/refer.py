@@ -5,19 +5,16 @@ of `workbench.grounding.asked.AskJob`.
 
 Modes: ``generated`` is the paper's (5.3.1): the expression is the sentence whose nouns the model
 extracts; nouns that only describe get low associations, so (*assumed*) an entity counts by its
-highest association with any of them. What is extracted but does not stand in the expression is no
-noun of it and left out; where nothing is left the expression itself is the noun (*assumed*, both).
-``whole`` (*assumed*): the expression itself is the one noun.
+highest association with any of them. ``whole`` (*assumed*): the expression itself is the one noun.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +35,7 @@ if TYPE_CHECKING:
 
 MODES = ("generated", "whole")
 # How the mask of an expression came about.
-OUTCOMES = ("above_threshold", "best_one", "without_entity")
-# What else is counted: nouns extracted, those of them that are not in the expression, and
-# expressions asked as a whole for want of a noun.
-COUNTS = ("nouns", "nouns_left_out", "asked_whole")
+OUTCOMES = ("above_threshold", "best_one", "without_noun", "without_entity")
 
 
 @dataclass(frozen=True)
@@ -65,15 +59,15 @@ def refer_split(job: AskJob, say: Say) -> dict[str, Any]:
     """Write masks by expression, ``{key: RLE or null}``, to ``job.output``.
 
     Returns:
-        Measurements of `workbench.grounding.asked`, how many expressions ended in each of
-        ``OUTCOMES``, and ``COUNTS``.
+        Measurements of `workbench.grounding.asked`, and how many expressions ended in each of
+        ``OUTCOMES``.
 
     Raises:
         BadInput, MissingInput: Checkpoint, data, entities or a photograph cannot be used.
     """
     asked = ask_all(job, _expressions(job), lambda g, batch: _answer(g, batch, job), say)
-    counts = _write(asked, Path(job.output))
-    return {**asked.measured, **{f"num_{name}": counts[name] for name in (*OUTCOMES, *COUNTS)}}
+    outcomes = _write(asked, Path(job.output))
+    return {**asked.measured, **{f"num_{name}": outcomes[name] for name in OUTCOMES}}
 
 
 def chosen_entities(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
@@ -91,63 +85,31 @@ def chosen_entities(probabilities: NDArray[np.float32], threshold: float) -> NDA
     return above if len(above) else np.array([int(highest.argmax())])
 
 
-def stands_in(noun: str, text: str) -> bool:
-    """Tell whether the words of a noun, one at least, stand side by side in a text."""
-    words, among = ([w.lower() for w in re.findall(r"\w+", each)] for each in (noun, text))
-    places = range(len(among) - len(words) + 1)
-    return bool(words) and any(among[at : at + len(words)] == words for at in places)
-
-
 def _answer(grounder: Grounder, batch: list[Expression], job: AskJob) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = [
-        {"key": each.key, "mask": None, "outcome": "without_entity"} | dict.fromkeys(COUNTS, 0)
-        for each in batch
+        {"key": each.key, "mask": None, "outcome": "without_entity"} for each in batch
     ]
     asked = [at for at, each in enumerate(batch) if each.codes]
     photos = {batch[at].file: read_photo(batch[at].file) for at in asked}
-    requests = {
-        at: GroundingRequest(
+    requests = [
+        GroundingRequest(
             photos[batch[at].file],
             decode_masks(batch[at].codes),
             batch[at].text,
             (batch[at].text,) if job.mode == "whole" else None,
         )
         for at in asked
-    }
-    for at, probabilities, counts in _associations(grounder, requests):
-        chosen = chosen_entities(probabilities, job.threshold)
-        above = probabilities[:, chosen].max() > job.threshold
-        outcome = "above_threshold" if above else "best_one"
-        mask = encode_mask(np.logical_or.reduce(requests[at].masks[chosen]))
-        results[at] |= {"outcome": outcome, "mask": mask, **counts}
-    return results
-
-
-def _associations(
-    grounder: Grounder, requests: Mapping[int, GroundingRequest]
-) -> Iterator[tuple[int, NDArray[np.float32], dict[str, int]]]:
-    """Yield the key of each request, (V, N) probabilities of its V >= 1 nouns, and ``COUNTS``."""
-    without: dict[int, GroundingRequest] = {}
-    found: dict[int, dict[str, int]] = {}
-    answers = grounder.ground(list(requests.values())) if requests else []
-    for (at, request), answer in zip(requests.items(), answers, strict=True):
-        if request.nouns is not None:
-            yield at, answer.probabilities, dict.fromkeys(COUNTS, 0)
+    ]
+    answers = grounder.ground(requests) if requests else []
+    for at, request, answer in zip(asked, requests, answers, strict=True):
+        if len(answer.probabilities) == 0:
+            results[at]["outcome"] = "without_noun"
             continue
-        kept = [row for row, noun in enumerate(answer.nouns) if stands_in(noun, answer.caption)]
-        total = len(answer.nouns)
-        found[at] = {
-            "nouns": total,
-            "nouns_left_out": total - len(kept),
-            "asked_whole": int(not kept),
-        }
-        if kept:
-            yield at, answer.probabilities[kept], found[at]
-        else:
-            without[at] = replace(request, nouns=(answer.caption,))
-    again = grounder.ground(list(without.values())) if without else []
-    for at, answer in zip(without, again, strict=True):
-        yield at, answer.probabilities, found[at]
+        chosen = chosen_entities(answer.probabilities, job.threshold)
+        above = answer.probabilities[:, chosen].max() > job.threshold
+        results[at]["outcome"] = "above_threshold" if above else "best_one"
+        results[at]["mask"] = encode_mask(np.logical_or.reduce(request.masks[chosen]))
+    return results
 
 
 def _expressions(job: AskJob) -> Iterator[Expression]:
@@ -218,16 +180,15 @@ def _sized(job: AskJob, image: ReferringImage, given: Mapping[Any, Sequence[RLE]
 
 
 def _write(asked: Asked, output: Path) -> Counter[str]:
-    """Write the JSON object, a result at a time, and count the outcomes and ``COUNTS``."""
-    counts: Counter[str] = Counter()
+    """Write the JSON object, a result at a time, and count the outcomes."""
+    outcomes: Counter[str] = Counter()
     with atomic_path(output) as aside, aside.open("w", encoding="utf-8") as stream:
         for at, result in enumerate(asked.journal.results()):
-            counts[result["outcome"]] += 1
-            counts.update({name: result[name] for name in COUNTS})
+            outcomes[result["outcome"]] += 1
             member = f"{json.dumps(result['key'])}: {json.dumps(result['mask'])}"
             stream.write(f"{',' if at else '{'}\n{member}")
         stream.write("\n}\n")
-    return counts
+    return outcomes
 
 
 if __name__ == "__main__":

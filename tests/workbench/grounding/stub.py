@@ -13,10 +13,10 @@ from workbench.grounding.schema import GroundingAnswer
 class StubGrounder:
     """Answers by a rule, ``rule(noun, masks) -> N probabilities``; its context holds some nouns.
 
-    A request without nouns gets those of ``extracted``, or the last word of its caption.
+    A request without nouns gets those of ``extracted``.
     """
 
-    def __init__(self, rule, extracted=None, context=1000, calls_before_a_kill=1000):
+    def __init__(self, rule, extracted=("it",), context=1000, calls_before_a_kill=1000):
         self.model, self.rule, self.extracted = object(), rule, extracted
         self.context, self.calls_left = context, calls_before_a_kill
         self.requests = []
@@ -33,8 +33,6 @@ class StubGrounder:
 
     def _answer(self, request):
         nouns = self.extracted if request.nouns is None else request.nouns
-        if nouns is None:
-            nouns = (request.caption.rstrip(".?").split()[-1],)
         rows = [self.rule(noun, request.masks) for noun in nouns]
         found = np.array(rows, np.float32).reshape(len(nouns), len(request.masks))
         rebuilt = request.masks

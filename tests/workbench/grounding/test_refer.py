@@ -10,7 +10,7 @@ from tests.workbench.grounding.stub import StubGrounder, job, use
 from workbench.errors import BadInput, MissingInput
 from workbench.grounding import asked
 from workbench.grounding.given import encode_mask
-from workbench.grounding.refer import chosen_entities, refer_split, stands_in
+from workbench.grounding.refer import chosen_entities, refer_split
 from workbench.segmentation.split import pictures_of
 from workbench.stages.evaluate import evaluate_predictions
 
@@ -85,33 +85,11 @@ def test_nothing_above_the_threshold_means_the_likeliest(tmp_path, monkeypatch, 
     assert score(made)["metrics"]["cIoU"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("extracted", [(), ("zebra", "small")])
-def test_without_a_noun_the_expression_is_asked_as_a_whole(
-    tmp_path, monkeypatch, refcoco, extracted
-):
-    """Of both nouns the one that does not stand in "the small one" would choose the larger dog."""
-    right, wrong = by_area(0.9, 0.1), by_area(0.1, 0.9)
-    stub = use(
-        monkeypatch,
-        StubGrounder(lambda noun, m: (wrong if noun == "zebra" else right)(noun, m), extracted),
-    )
+def test_without_a_noun_there_is_no_mask(tmp_path, monkeypatch, refcoco):
+    use(monkeypatch, StubGrounder(by_area(0.9, 0.1), extracted=()))
     made = job(tmp_path, refcoco(), "seed-0.json")
-    measured = refer_split(made, print)
-    assert [request.nouns for request in stub.requests] == (
-        [None] if extracted else [None, ("the small one",)]
-    )
-    names = ("nouns", "nouns_left_out", "asked_whole")
-    counted = tuple(measured[f"num_{name}"] for name in names)
-    assert counted == ((2, 1, 0) if extracted else (0, 0, 1))
-    assert score(made)["metrics"]["cIoU"] == pytest.approx(1)
-
-
-def test_nouns_stand_in_a_text_word_by_word():
-    text = "Star to the right of the two-toned Disc?"
-    assert all(stands_in(noun, text) for noun in ("star", "disc", "the right", "two-toned disc"))
-    assert not any(
-        stands_in(noun, text) for noun in ("", "tar", "right star", "star disc", "discs")
-    )
+    assert refer_split(made, print)["num_without_noun"] == 1
+    assert read(made) == {"20": None}
 
 
 def entities(tmp_path, records):
