@@ -94,6 +94,30 @@ def test_rows_differ_from_the_default_in_what_they_name(scale):
     assert load(scale, "gella_13b").to_dict() == default.to_dict()
 
 
+@pytest.mark.parametrize("scale", ["mini", "smoke", "paper"])
+def test_short_schedule_differs_in_length_alone(scale):
+    """Table XIII: 12 epochs to 50, of mini as of the paper's iterations."""
+    short, default = load(scale, "gella_12e").to_dict(), load(scale, "gella_7b").to_dict()
+    lengths = [config.pop("max_iters") for config in (short, default)]
+    if scale != "smoke":
+        assert lengths[0] * 50 == lengths[1] * 12
+    for config, length in zip((short, default), lengths, strict=True):
+        assert config["train_cfg"].pop("max_iters") == length
+        assert config["train_cfg"].pop("val_interval") == length
+        last = config.pop("param_scheduler")[-1]
+        assert length in (last.get("end"), last.get("total_steps")) or scale == "paper"
+        for name in ("warm_up", "epoch"):
+            config.pop(name, None)
+    assert short == default
+
+
+def test_rate_of_the_paper_falls_at_the_same_shares_of_12_epochs():
+    config = load("paper", "gella_12e")
+    assert config.max_iters == 12 * 676
+    shares = [m / config.max_iters for m in config.param_scheduler[0].milestones]
+    assert shares == pytest.approx([46 / 50, 48 / 50], abs=1e-3)
+
+
 @pytest.mark.parametrize("part", ["clip", "llm", "masks"])
 def test_untrained_parts_keep_their_first_weights(part):
     trained, untrained = load("mini", part), load("mini", f"{part}_untrained")

@@ -42,7 +42,7 @@ def add_verbs(verbs: Any) -> None:
     )
     evaluate.add_argument(
         "predictions", type=Path, nargs="?", metavar="PREDICTIONS", help="file or folder; none for "
-        "shape_statistics of a data set",
+        "shape_statistics of a data set and, of an entity drawn at random, referring_iou",
     )  # fmt: skip
     evaluate.add_argument(
         "--dataset", required=True, metavar="NAME", help="of params.yaml, or a path: a manifest, "

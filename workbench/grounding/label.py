@@ -31,6 +31,7 @@ from workbench.grounding.labelled import write_instances, write_panoptic
 from workbench.grounding.schema import GroundingAnswer, GroundingRequest
 from workbench.jobs import answer_job
 from workbench.photos import read_photo
+from workbench.segmentation.split import set_image_id, sets_of
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityDataset
@@ -75,8 +76,7 @@ def label_split(job: AskJob, say: Say) -> dict[str, Any]:
     """
     groups = _groups(job)
     labeller = _Labeller()
-    pictures = (each for name, data in groups.items() for each in _pictures(job, name, data))
-    asked, output = ask_all(job, pictures, labeller.answer, say), Path(job.output)
+    asked, output = ask_all(job, _pictures(job, groups), labeller.answer, say), Path(job.output)
     if job.mode == "panoptic":
         counts, prompts = write_panoptic(
             asked.journal, output, groups[""].categories, job.threshold
@@ -178,12 +178,10 @@ def _groups(job: AskJob) -> dict[str, EntityDataset]:
     """
     from workbench.datasets import load_entities
     from workbench.datasets.load import read_manifest
-    from workbench.datasets.sginw import SETS
 
     manifest = Path(job.manifest)
-    splits = read_manifest(manifest)["splits"]
-    names = {name: f"{name}_{job.split}" for name in SETS if f"{name}_{job.split}" in splits}
-    if job.split in splits or not names:
+    names = sets_of(read_manifest(manifest)["splits"], job.split)
+    if not names:
         names = {"": job.split}
     elif job.mode == "panoptic":
         problem = f"{len(names)} sets of instances"
@@ -200,43 +198,36 @@ def _groups(job: AskJob) -> dict[str, EntityDataset]:
     return groups
 
 
-def _pictures(job: AskJob, group: str, dataset: EntityDataset) -> Iterator[Picture]:
-    given = _given_masks(job, group)
-    known = {category.category_id for category in dataset.categories}
+def _pictures(job: AskJob, groups: Mapping[str, EntityDataset]) -> Iterator[Picture]:
+    """Yield the pictures of all groups, with given entities or the annotated ones.
+
+    Raises:
+        BadInput: Given entities of no picture or of another size, or an unknown category.
+    """
+    given = None if job.entities is None else read_entities_file(Path(job.entities))
     matched = given is None
-    for image in dataset:
-        codes: Sequence[RLE] = image.masks if given is None else given.get(image.image_id, ())
-        matched = matched or bool(codes)
-        unknown = set(image.category_ids) - known
-        if unknown:
-            field = f"image {image.image_id!r}: category_id"
-            problem = f"{min(unknown)} is no category of the file"
-            raise BadInput(job.manifest, field, problem, "use a file with all its categories")
-        size = (image.height, image.width)
-        for at, code in enumerate(codes):
-            if tuple(code["size"]) != size:
-                field = f"image {image.image_id!r}: entities[{at}].segmentation.size"
-                problem = f"{code['size']}, not {list(size)}"
-                raise BadInput(job.entities or job.manifest, field, problem, "use its entities")
-        yield Picture(group, image.image_id, size, image.file, codes, dataset.categories)
+    for group, dataset in groups.items():
+        known = {category.category_id for category in dataset.categories}
+        for image in dataset:
+            key = set_image_id(group, image.image_id) if group else image.image_id
+            codes: Sequence[RLE] = image.masks if given is None else given.get(key, ())
+            matched = matched or bool(codes)
+            unknown = set(image.category_ids) - known
+            if unknown:
+                field = f"image {image.image_id!r}: category_id"
+                problem = f"{min(unknown)} is no category of the file"
+                raise BadInput(job.manifest, field, problem, "use a file with all its categories")
+            size = (image.height, image.width)
+            for at, code in enumerate(codes):
+                if tuple(code["size"]) != size:
+                    field = f"image {key!r}: entities[{at}].segmentation.size"
+                    problem = f"{code['size']}, not {list(size)}"
+                    raise BadInput(job.entities or job.manifest, field, problem, "use its entities")
+            yield Picture(group, image.image_id, size, image.file, codes, dataset.categories)
     if not matched:
         problem = f"no entity in any picture of split {job.split}"
         fix = f"segment the pictures of split {job.split}"
         raise BadInput(str(job.entities), "entities", problem, fix)
-
-
-def _given_masks(job: AskJob, group: str) -> Mapping[Any, Sequence[RLE]] | None:
-    """Return given entities by picture, or None: annotated ones.
-
-    Raises:
-        BadInput: Given for sets whose pictures have the same ids.
-    """
-    if job.entities is None:
-        return None
-    if group:
-        fix = "use the annotated masks: the sets number their pictures alike"
-        raise BadInput(job.manifest, "masks", "one entities file for several sets", fix)
-    return read_entities_file(Path(job.entities))
 
 
 if __name__ == "__main__":

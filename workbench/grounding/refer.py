@@ -5,7 +5,8 @@ of `workbench.grounding.asked.AskJob`.
 
 Modes: ``generated`` is the paper's (5.3.1): the expression is the sentence whose nouns the model
 extracts; nouns that only describe get low associations, so (*assumed*) an entity counts by its
-highest association with any of them. ``whole`` (*assumed*): the expression itself is the one noun.
+highest association with any of them. ``first`` (*assumed*): by that with the first noun, the head
+of most expressions. ``whole`` (*assumed*): the expression itself is the one noun.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from workbench.photos import read_photo
 if TYPE_CHECKING:
     from workbench.datasets import ReferringImage
 
-MODES = ("generated", "whole")
+MODES = ("generated", "first", "whole")
 # How the mask of an expression came about.
 OUTCOMES = ("above_threshold", "best_one", "without_noun", "without_entity")
 
@@ -105,8 +106,10 @@ def _answer(grounder: Grounder, batch: list[Expression], job: AskJob) -> list[di
         if len(answer.probabilities) == 0:
             results[at]["outcome"] = "without_noun"
             continue
-        chosen = chosen_entities(answer.probabilities, job.threshold)
-        above = answer.probabilities[:, chosen].max() > job.threshold
+        nouns = slice(1) if job.mode == "first" else slice(None)
+        probabilities = answer.probabilities[nouns]
+        chosen = chosen_entities(probabilities, job.threshold)
+        above = probabilities[:, chosen].max() > job.threshold
         results[at]["outcome"] = "above_threshold" if above else "best_one"
         results[at]["mask"] = encode_mask(np.logical_or.reduce(request.masks[chosen]))
     return results

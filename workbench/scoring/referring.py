@@ -13,6 +13,7 @@ from workbench.datasets.referring import ReferringImage
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.referring_iou import METRICS, RLE, ReferringIoU
 from workbench.metrics.rle import rle_problem
+from workbench.scoring.drawn import score_drawn
 from workbench.scoring.files import Left, locate
 from workbench.scoring.kinds import FileScore
 
@@ -41,17 +42,22 @@ class Referring:
 
     The data set is a manifest of RefCOCO's or ReasonSeg's form, or a JSON with ``expressions``, a
     list of ``{"id", "segmentation", "ignore"}``: masks are compressed RLE, ``ignore`` may be left
-    out.
+    out. Without predictions, of a manifest of RefCOCO's form, an entity drawn at random is scored.
     """
 
     metrics: tuple[str, ...] = METRICS
     units: Mapping[str, str] = {}
-    needs_predictions = True
+    needs_predictions = False
 
     def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
         """Score every expression; one without a mask is scored as if nothing was found."""
-        assert predictions is not None
         where = locate(source, split)
+        if predictions is None:
+            if not where.is_manifest:
+                raise BadInput(
+                    "PREDICTIONS", "referring_iou", "not given", "name the file to score"
+                )
+            return score_drawn(source, split)
         if where.is_manifest:
             expressions = scored_expressions(load_referring(source, split))
         elif where.annotations:

@@ -41,7 +41,9 @@ class FilePredictions:
 
     @property
     def record(self) -> str:
-        return KINDS[self.folder].record if self.folder in KINDS else RECORD
+        if self.folder in KINDS:
+            return KINDS[self.folder].record
+        return RECORD if self.stage is None else f"{self.stage}.json"
 
     @property
     def metrics(self) -> tuple[str, ...]:

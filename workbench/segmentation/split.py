@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class SplitJob:
         title: For progress lines, e.g. ``cropformer seed 0``.
         checkpoint: File of the train stage.
         manifest: File of the prep stage.
-        split: Name of a split in the manifest.
+        split: Name of a split in the manifest, or of SGinW's sets its ending ("valid").
         overrides: Nested values merged into the checkpoint's config.
         field: Where in ``params.yaml`` the overrides are, for errors.
         output: JSON lines to write.
@@ -93,6 +93,8 @@ def segment_split(job: SplitJob, say: Callable[[str], None]) -> dict[str, Any]:
 def pictures_of(manifest: Path, split: str) -> Sequence[EntityImage]:
     """Return the pictures of a split; of referring expressions each once, without masks.
 
+    Of SGinW's sets, which number their pictures alike, an id is ``SET/ID``.
+
     Raises:
         BadInput, MissingInput: The data set cannot be used.
     """
@@ -100,7 +102,15 @@ def pictures_of(manifest: Path, split: str) -> Sequence[EntityImage]:
     from workbench.datasets.load import open_reader, read_manifest
     from workbench.datasets.referring import ReferringReader
 
-    if not isinstance(open_reader(read_manifest(manifest), manifest, split), ReferringReader):
+    content = read_manifest(manifest)
+    sets = sets_of(content["splits"], split)
+    if sets:
+        return [
+            replace(image, image_id=set_image_id(name, image.image_id))
+            for name, part in sets.items()
+            for image in load_entities(manifest, part)
+        ]
+    if not isinstance(open_reader(content, manifest, split), ReferringReader):
         return load_entities(manifest, split)
     found = {
         image.image_id: EntityImage(
@@ -109,6 +119,20 @@ def pictures_of(manifest: Path, split: str) -> Sequence[EntityImage]:
         for image in load_referring(manifest, split)
     }
     return list(found.values())
+
+
+def sets_of(splits: Collection[str], ending: str) -> dict[str, str]:
+    """Return the splits of SGinW's sets that end so, by set; none where a split is called so."""
+    from workbench.datasets.sginw import SETS
+
+    if ending in splits:
+        return {}
+    return {name: f"{name}_{ending}" for name in SETS if f"{name}_{ending}" in splits}
+
+
+def set_image_id(name: str, image_id: int | str) -> str:
+    """Return the id of a picture among those of all of SGinW's sets."""
+    return f"{name}/{image_id}"
 
 
 def _write_records(

@@ -10,6 +10,7 @@ from workbench.datasets.worlds import write_worlds
 from workbench.errors import BadInput
 from workbench.grounding.label import category_sentence, in_parts, label_split
 from workbench.grounding.labelled import paint_segments
+from workbench.segmentation.split import pictures_of
 from workbench.stages.evaluate import evaluate_predictions
 
 
@@ -134,3 +135,34 @@ def test_each_set_of_sginw_has_its_own_names(tmp_path, monkeypatch):
     assert found["sets_without_prediction"] == 0 and found["metrics"]["AP"] > 0
     with pytest.raises(BadInput, match="use the mode instances"):
         label_split(job(tmp_path, manifest, "seed-0", mode="panoptic", split="valid"), print)
+
+
+def test_entities_of_sginw_are_found_by_set(tmp_path, monkeypatch):
+    """The sets number their pictures alike; the annotated masks, given, change nothing."""
+    write_worlds("smoke", tmp_path, ("sginw",))
+    manifest = tmp_path / "sginw/manifest.json"
+    path = tmp_path / "entities.jsonl"
+    pictures = pictures_of(manifest, "valid")
+    assert len({picture.image_id for picture in pictures}) == len(pictures) == 2 * len(SETS)
+    records = [
+        {"image_id": each.image_id, "entities": [{"segmentation": code} for code in each.masks]}
+        for each in pictures
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    use(monkeypatch, StubGrounder(lambda noun, masks: masks.mean((1, 2))))
+    for name, entities in (("given", str(path)), ("annotated", None)):
+        made = job(
+            tmp_path,
+            manifest,
+            name,
+            mode="instances",
+            split="valid",
+            threshold=0,
+            entities=entities,
+        )
+        label_split(made, print)
+    for name in SETS:
+        results = [
+            json.loads((tmp_path / f / f"{name}.json").read_text()) for f in ("given", "annotated")
+        ]
+        assert results[0] == results[1] != []

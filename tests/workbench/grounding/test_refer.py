@@ -85,6 +85,16 @@ def test_nothing_above_the_threshold_means_the_likeliest(tmp_path, monkeypatch, 
     assert score(made)["metrics"]["cIoU"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("mode", "right"), [("first", True), ("generated", False)])
+def test_the_first_noun_alone_may_count(tmp_path, monkeypatch, refcoco, mode, right):
+    rules = {"one": by_area(0.6, 0.1), "other": by_area(0.1, 0.9)}
+    stub = StubGrounder(lambda noun, m: rules[noun](noun, m), extracted=("one", "other"))
+    use(monkeypatch, stub)
+    made = job(tmp_path, refcoco(), "seed-0.json", mode=mode)
+    refer_split(made, print)
+    assert (score(made)["metrics"]["cIoU"] == pytest.approx(1)) == right
+
+
 def test_without_a_noun_there_is_no_mask(tmp_path, monkeypatch, refcoco):
     use(monkeypatch, StubGrounder(by_area(0.9, 0.1), extracted=()))
     made = job(tmp_path, refcoco(), "seed-0.json")

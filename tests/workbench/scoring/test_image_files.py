@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.workbench.datasets.referred import HandMadeReasonseg, HandMadeRefcoco
 from tests.workbench.random_masks import random_dataset, rle
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.instance_ap import SGINW_SETS
@@ -214,3 +215,21 @@ def test_an_expression_twice_in_the_predictions(tmp_path):
     path.unlink()
     with pytest.raises(MissingInput):
         evaluate(path, truth, "referring_iou")
+
+
+def test_an_entity_drawn_at_random_is_the_floor_of_expressions(tmp_path):
+    """One expression; its target has 9 pixels, the other instance of the picture 24, apart."""
+    manifest = HandMadeRefcoco(tmp_path).write("val")
+    result = evaluate(None, manifest, "referring_iou")
+    # Drawn right: 9 of 9 pixels; drawn wrong: 0 of 33. Intersections sum to 9, unions to 42.
+    assert result["metrics"] == {"gIoU": pytest.approx(1 / 2), "cIoU": pytest.approx(9 / 42)}
+    assert result["num_expressions"] == 1
+    assert "2.0 annotated instances" in result["remarks"][0]
+
+
+def test_a_floor_needs_other_entities_than_the_targets(tmp_path):
+    with pytest.raises(BadInput, match="no annotated entities but the targets"):
+        evaluate(None, HandMadeReasonseg(tmp_path).write(), "referring_iou", split="val")
+    annotations = write(tmp_path / "expressions.json", {"expressions": []})
+    with pytest.raises(BadInput, match="not given"):
+        evaluate(None, annotations, "referring_iou")

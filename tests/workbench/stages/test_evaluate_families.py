@@ -16,6 +16,9 @@ from tests.workbench.stages.test_evaluate import (
     write_lines,
 )  # fmt: skip
 from workbench.errors import BadInput, MissingInput
+from workbench.params import PREDICTIONS
+from workbench.scoring.families import FILE_METRICS
+from workbench.scoring.rows import FilePredictions
 from workbench.stages import evaluate as stage
 
 __all__ = ["project"]
@@ -113,3 +116,10 @@ def test_rows_that_cannot_be_scored(project, change, message):
     write_lines(project / "artifacts/mini/entities/model/seed-1.jsonl", HALF)
     with pytest.raises(BadInput, match=message):
         stage.evaluate("VI__m")
+
+
+@pytest.mark.parametrize(("folder", "stage_name"), list(PREDICTIONS.items()))
+def test_the_record_is_the_one_that_the_stage_writes(folder, stage_name):
+    """As `asking` and `segment` name it; the ground stage calls its own after the folder."""
+    written = {"ground": "groundings.json"}.get(stage_name, f"{stage_name}.json")
+    assert FilePredictions(FILE_METRICS["referring_iou"], folder).record == written
