@@ -46,7 +46,7 @@ __all__ = [
 METRICS = ("APe", "AP50", "AP75", "APs", "APm", "APl", "AR100", "recall50")
 
 # Gives the results of an image of (height, width) by its id.
-FoundIn = Callable[[ImageId, tuple[int, int]], Sequence[Mapping[str, Any]]]
+ResultsOf = Callable[[ImageId, tuple[int, int]], Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def score_entity_file(truth: Truth, file: PredictionFile) -> EntityScores:
     return replace(scores, images_without_prediction=len(known) - file.finish(known))
 
 
-def _score(truth: Truth, found_in: FoundIn) -> EntityScores:
+def _score(truth: Truth, found_in: ResultsOf) -> EntityScores:
     gathered = AveragePrecision()
     entities = predictions = zeros = 0
     for image in truth:
