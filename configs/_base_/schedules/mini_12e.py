@@ -1,4 +1,4 @@
-# 216 iterations: the ratio of 12 to 50 epochs, in 9 passes over the generated COCO's 200 pictures.
+# 216 iterations: the ratio of 12 to 50 epochs; not yet one pass over PNG's 2,000 generated pictures.
 _base_ = './mini.py'
 max_iters = 216
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
