@@ -20,6 +20,7 @@ from workbench.files import atomic_folder, write_json
 from workbench.grounding.schema import WITHHELD
 from workbench.grounding.split import GroundJob
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.metrics.groundings import entities_beside
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
@@ -41,7 +42,7 @@ def ground(key: str) -> Path:
     params = load_params()
     item = instance(params, "ground", key)
     _check(key, item)
-    layout = Layout(params["scale"])
+    layout, launch = Layout(params["scale"]), launch_of(params)
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
@@ -65,7 +66,7 @@ def ground(key: str) -> Path:
                 field=f"ground.{key}.overrides",
                 output=str(output),
             )
-            measured = run_job("workbench.grounding.split", job)
+            measured = run_job("workbench.grounding.split", job, launch)
             runs.append({"seed": seed, **made_with(entities), **measured})
             if entities is not None:
                 shutil.copyfile(entities, entities_beside(output))

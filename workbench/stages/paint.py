@@ -18,6 +18,7 @@ from typing import Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.painting.forms import FORMS
 from workbench.painting.split import PaintJob
 from workbench.params import instance, load_params, stage_of
@@ -37,7 +38,7 @@ def paint(key: str) -> Path:
     params = load_params()
     item = instance(params, "paint", key)
     _check(key, item)
-    layout = Layout(params["scale"])
+    layout, launch = Layout(params["scale"]), launch_of(params)
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
@@ -55,7 +56,7 @@ def paint(key: str) -> Path:
                 field=f"paint.{key}.overrides",
                 output=str(aside / f"seed-{seed}"),
             )
-            runs.append({"seed": seed, **run_job("workbench.painting.split", job)})
+            runs.append({"seed": seed, **run_job("workbench.painting.split", job, launch)})
         about = {name: item[name] for name in ("dataset", "split", "form")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}
         write_json(aside / "predictions.json", content)
