@@ -18,10 +18,10 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 LAYOUT = Layout(PARAMS["scale"])
 SCORED = [(key, item) for stage in SCORING for key, item in PARAMS[stage].items()]
-# Modules whose text changes no result: errors, paths, writing files, tracking, a stage's shell.
+# Modules whose text changes no result: errors, paths, processes, writing files, tracking, a shell.
 PLUMBING = (
-    "errors", "files", "jobs", "params", "paths", "processes", "stages/cli", "stages/__init__",
-    "tracking/",
+    "errors", "files", "jobs", "launching", "params", "paths", "processes", "rank", "shards",
+    "stages/cli", "stages/__init__", "torchrun", "tracking/",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def same_points(*shape: Any, **kwargs: Any) -> Tensor:
     """Stand in for ``torch.rand``: the same points for every mask, whatever the batch."""
     size = shape[0] if isinstance(shape[0], tuple | torch.Size) else shape
     points = torch.empty(size[-2:]).uniform_(generator=torch.Generator().manual_seed(5))
-    return points.expand(size)
+    return points.expand(size).clone()
 
 
 def found(model: nn.Module, losses: dict[str, Tensor]) -> Found:
