@@ -85,7 +85,7 @@ def judge(condition: Condition, lookup: Cells) -> Verdict:
     if missing:
         return Verdict(NOT_RUN, "; ".join(missing))
     measured = {cell: m for cell, m in found.items() if isinstance(m, Measured)}
-    judged = {c: _Gap.of(c, measured) for c in _comparisons(condition)}
+    judged = {c: _Gap.of(c, measured) for c in comparisons(condition)}
     if any(gap is None for gap in judged.values()):
         return Verdict(NOT_RUN, "division by zero")
     gaps = {comparison: gap for comparison, gap in judged.items() if gap is not None}
@@ -145,7 +145,8 @@ def _gap(comparison: Comparison, values: dict[Cell, float]) -> float | None:
     return None if left is None or right is None else left - right
 
 
-def _comparisons(condition: Condition) -> list[Comparison]:
+def comparisons(condition: Condition) -> list[Comparison]:
+    """Return the comparisons that a condition is made of, each once."""
     found: list[Comparison] = []
 
     def note(comparison: Comparison) -> bool | None:

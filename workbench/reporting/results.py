@@ -70,7 +70,7 @@ def build_table(
         "title": spec.title,
         "rows": content,
         "claims": claims,
-        "notes": list(spec.notes),
+        "notes": [note.text for note in spec.notes],
     }
 
 
