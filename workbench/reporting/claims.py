@@ -21,7 +21,7 @@ have no noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from workbench.reporting.expression import (
@@ -37,6 +37,12 @@ from workbench.reporting.expression import (
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 INCONCLUSIVE, NOT_RUN = "inconclusive", "not run"
 VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_RUN)
+
+
+def tally(verdicts: Iterable[str]) -> dict[str, int]:
+    """Count verdicts: all of ``VERDICTS``, in order."""
+    found = list(verdicts)
+    return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,6 @@ class Note:
     id: str | None = None
     at: tuple[str, ...] = ()
 
-    def concerns(self, row: str, metric: str) -> bool:
-        """Tell whether it names a cell, by itself or with its column."""
-        return bool({f"{row}.{metric}", f"*.{metric}"} & set(self.at))
-
 
 @dataclass(frozen=True)
 class TableSpec:
