@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from workbench.page.blocks import Block, blocks
 from workbench.page.collect import Report, ReportTable
+from workbench.page.curves import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH
+from workbench.page.figures import Figures
 from workbench.page.judged import JudgedClaim, judged_claims
 from workbench.page.marks import Marks
 from workbench.page.on_paper import FAILS, HOLDS
@@ -35,27 +37,16 @@ MEANING = {
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Something drawn: ``kind`` is its class in the style sheet, ``html`` its content."""
-
-    kind: str
-    html: Markup
-    caption: str
-
-
-@dataclass(frozen=True)
 class Extras:
     """What the page has beside numbers and claims.
 
     Attributes:
-        figures: By table.
-        lacking: Why figures are missing; empty if none is.
+        figures: Training curves and pictures.
         changes: What `compare` returns, with ``against`` and ``commit``.
         mlflow_url: Where the runs' links lead.
     """
 
-    figures: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
-    lacking: Sequence[str] = ()
+    figures: Figures = field(default_factory=Figures)
     changes: Mapping[str, Any] | None = None
     mlflow_url: str = "http://127.0.0.1:5000"
 
@@ -69,7 +60,11 @@ def render_page(report: Report, extras: Extras) -> str:
         .render(
             **_shared(report),
             figures=extras.figures,
-            lacking=extras.lacking,
+            left=LEFT,
+            right=RIGHT,
+            bottom=BOTTOM,
+            width=WIDTH,
+            height=HEIGHT,
             changes=extras.changes,
             mlflow_url=extras.mlflow_url.rstrip("/"),
             changed_cell=lambda each: _changed_cell(each, changed.get(each["table"])),

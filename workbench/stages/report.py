@@ -20,10 +20,13 @@ from workbench.files import write_text
 from workbench.page.build import Extras, render_index, render_page
 from workbench.page.collect import Report, collect
 from workbench.page.compare import compare, tables_at
+from workbench.page.figures import draw_figures
 from workbench.params import load_params
 from workbench.paths import Layout, project_root
+from workbench.tracking.history import curves
 from workbench.tracking.store import tracking_uri
 
+LOSS = "train/loss"
 # Where `make ui` serves a local store.
 LOCAL_UI = "http://127.0.0.1:5000"
 
@@ -50,10 +53,14 @@ def report(scale: str | None = None, against: str | None = None) -> Written:
         MissingInput: No descriptions of tables.
     """
     root = project_root()
-    layout = Layout(scale or load_params(root)["scale"])
+    os.chdir(root)
+    params = load_params(root)
+    layout = Layout(scale or params["scale"])
     collected = collect(root, layout.scale)
     changes = None if against is None else changes_since(root, against, collected)
-    extras = Extras(changes=changes, mlflow_url=mlflow_url(root))
+    runs = {run["run_id"] for table in collected.tables for _, run in table.runs if run["run_id"]}
+    figures = draw_figures(collected, params, curves(root, sorted(runs), LOSS))
+    extras = Extras(figures, changes, mlflow_url(root))
     write_text(root / layout.report(), render_page(collected, extras))
     write_text(root / layout.report_index(), render_index(collected))
     return Written(layout.report(), layout.report_index(), collected, changes)
