@@ -13,6 +13,7 @@ CHECK_FAILED = 3
 CELLS_SHOWN = 20
 _COLOURS = {"supported": "green", "contradicted": "red", "inconclusive": "yellow"}
 _COLOURS |= {"holds": "green", "does not hold": "red"}
+_CHANGED = {"cells": "cell", "claims": "verdict"}
 
 
 def add_verbs(verbs: Any) -> None:
@@ -88,8 +89,9 @@ def _report_json(written: Any) -> dict[str, Any]:
 
 
 def _print_changes(changes: Mapping[str, Any]) -> None:
-    counted = f"{len(changes['cells'])} cells, {len(changes['claims'])} verdicts differ"
-    print(f"Against {changes['against']} ({changes['commit'][:10]}): {counted}")
+    counted = [_count(len(changes[kind]), thing) for kind, thing in _CHANGED.items()]
+    commit = changes["commit"][:10]
+    print(f"Against {changes['against']} ({commit}): {' and '.join(counted)} changed")
     for each in changes["tables"]:
         print(f"  table {each['table']}: {'new' if each['after'] else 'gone'}")
     for each in changes["claims"]:
@@ -99,6 +101,10 @@ def _print_changes(changes: Mapping[str, Any]) -> None:
         print(f"  {name}: {_number(each['before'])} -> {_number(each['after'])}")
     if len(changes["cells"]) > CELLS_SHOWN:
         print(f"  and {len(changes['cells']) - CELLS_SHOWN} more cells, which --json has")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def run_claims(arguments: argparse.Namespace) -> int:

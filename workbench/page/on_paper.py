@@ -40,4 +40,4 @@ def on_paper(claim: Claim, spec: TableSpec) -> OnPaper:
 
 def _short(value: float) -> str:
     """Return six digits of a number, without what is left over from binary fractions."""
-    return f"{round(value, 9):.6g}"
+    return f"{round(value, 9) + 0.0:.6g}"

@@ -1,4 +1,4 @@
-"""Pictures of what models made: entities over photographs, colormaps, a caption's nouns as masks."""
+"""Pictures of what models made: entities, colormaps, and a caption's nouns as masks."""
 
 from __future__ import annotations
 
