@@ -94,6 +94,10 @@ OUTSIDE = """() => [...document.querySelectorAll('main *')]
   .filter(e => !e.closest('.scroll, .hidden, svg'))
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map(e => e.outerHTML.slice(0, 80))"""
+GROUND = "() => getComputedStyle(document.body).backgroundColor"
+CUT = """() => [...document.querySelectorAll('table.values, table.index')]
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+  .map(e => [e.closest('section').id, e.getBoundingClientRect().right])"""
 # WCAG 2: contrast of each element's own text with what is painted behind it.
 FAINT = """() => {
   const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -144,15 +148,14 @@ def test_text_can_be_read_against_its_background(show, scheme):
 
 def test_light_and_dark_differ_and_a_reader_may_choose(show):
     page = show(scheme="dark")
-    ground = "() => getComputedStyle(document.body).backgroundColor"
-    dark = page.evaluate(ground)
+    dark = page.evaluate(GROUND)
     button = page.get_by_role("button", name="Light")
     button.focus()
     page.keyboard.press("Enter")
-    light = page.evaluate(ground)
+    light = page.evaluate(GROUND)
     assert light != dark
     page.reload()
-    assert page.evaluate(ground) == light
+    assert page.evaluate(GROUND) == light
     assert page.get_by_role("button", name="Dark").is_visible()
 
 
@@ -166,13 +169,13 @@ def test_a_cell_leads_to_its_runs(show):
     row = page.locator("#row-VI-cropformer")
     row.locator("a.here").first.click()
     runs = page.locator("#run-VI-cropformer")
-    runs.wait_for(state="visible", timeout=2000)
+    runs.wait_for(state="visible")
     assert page.evaluate("() => document.getElementById('runs-VI').open")
 
 
 def test_a_link_from_elsewhere_opens_what_it_means(show):
     page = show(fragment="#run-X-gella-7b")
-    page.locator("#run-X-gella-7b").wait_for(state="visible", timeout=2000)
+    page.locator("#run-X-gella-7b").wait_for(state="visible")
 
 
 def test_the_first_key_offers_to_skip_the_navigation(show):
@@ -190,14 +193,9 @@ def test_the_page_works_without_scripts(show):
 def test_print_holds_every_table_on_paper(show):
     page = show(A4, scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
-    assert (
-        page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-        == "rgb(255, 255, 255)"
-    )
+    assert page.evaluate(GROUND) == "rgb(255, 255, 255)"
     assert not page.locator("nav").is_visible()
-    tables = "() => [...document.querySelectorAll('table.values, table.index')]"
-    cut = f"({tables})().filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.caption?.innerText)"
-    assert page.evaluate(cut) == []
+    assert page.evaluate(CUT) == []
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 

@@ -72,7 +72,9 @@ def world(tmp_path, monkeypatch):
     entities = [
         {
             "image_id": i,
-            "entities": [{"segmentation": m, "score": s} for m, s in zip(masks, scores)],
+            "entities": [
+                {"segmentation": m, "score": s} for m, s in zip(masks, scores, strict=True)
+            ],
         }
         for i in (1, 2)
     ]

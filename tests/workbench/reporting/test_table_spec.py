@@ -66,7 +66,7 @@ def test_unknown_table_lists_the_known(root):
         ("APe: 41.0", "APe: 39.0", "claims.T-better.holds_in_paper"),
         ('notes: ["Seeds are not stated."]', "notes: text", "notes"),
         ('["Seeds are not stated."]', "[{id: x}]", "notes[0].note"),
-        ('["Seeds are not stated."]', "[{note: x, on: []}]", "notes[0].on"),
+        ('["Seeds are not stated."]', "[{note: x, of: []}]", "notes[0].of"),
         ('["Seeds are not stated."]', "[{note: x, at: [best.APe]}]", "notes[0].at"),
         ('["Seeds are not stated."]', "[{note: x, at: [base.AP]}]", "notes[0].at"),
         ('["Seeds are not stated."]', '[{note: x, at: ["*"]}]', "notes[0].at"),
