@@ -44,7 +44,7 @@ help:  ## this list
 
 repro: $(STAMP)  ## set up, print plan and expected time, reproduce the headline table, say where it is
 	@$(RUN) python -m workbench.repro headline $(if $(JOBS),--jobs $(JOBS))
-	@$(RUN) python -m workbench.stages.headline --where
+	@$(RUN) python -m workbench.stages.report
 
 test: $(STAMP_DEV)  ## set up and run the whole test suite
 	@$(RUN) python -m pytest

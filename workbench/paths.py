@@ -86,3 +86,12 @@ class Layout:
 
     def table(self, table: str, suffix: str) -> Path:
         return Path("reports") / self.scale / "tables" / f"{table}.{suffix}"
+
+    def headline(self) -> Path:
+        return Path("reports") / self.scale / "headline.md"
+
+    def report(self) -> Path:
+        return Path("reports") / self.scale / "index.html"
+
+    def report_index(self) -> Path:
+        return Path("reports") / self.scale / "README.md"

@@ -249,6 +249,10 @@ def _pipeline(root: Path, targets: Sequence[str]) -> tuple[dict[str, str], dict[
         for stage in reversed(list(topological_sort(graph)))
         if stage.addressing in wanted
     }
+    # What is made anew each time is of whatever the others have made by then.
+    for name in [stage.addressing for stage in graph if stage.always_changed]:
+        if order.pop(name, None) is not None:
+            order[name] = list(order)
     return {name: _reason(changes) for name, changes in status.items() if name in wanted}, order
 
 

@@ -85,6 +85,7 @@ def test_params_hold_one_map_a_stage():
         "measure": "${measure}",
         "table": "${tables}",
         "headline": None,
+        "report": None,
     }
 
 
@@ -243,7 +244,7 @@ def test_paths_of_transfers_maps_and_given_models_are_those_of_the_layout():
 
 
 def test_what_is_in_git_or_cheap_is_not_cached():
-    for stage in (*SCORING, "table", "headline"):
+    for stage in (*SCORING, "table", "headline", "report"):
         for out in body(stage)["outs"]:
             assert next(iter(out.values())) == {"cache": False}, stage
 

@@ -70,7 +70,7 @@ def build_table(
         "title": spec.title,
         "rows": content,
         "claims": claims,
-        "notes": list(spec.notes),
+        "notes": [note.text for note in spec.notes],
     }
 
 
@@ -200,10 +200,15 @@ def _measured(
         if other is None:
             return Missing(f"Table {cell.table} is not reproduced at this scale")
         rows = {row["id"]: row for row in other["rows"]}
-    values = rows.get(cell.row, {}).get("values", {}).get(cell.metric, {})
+    row = rows.get(cell.row, {})
+    values = row.get("values", {}).get(cell.metric, {})
     if values.get("reproduced") is None:
-        waits = rows.get(cell.row, {}).get("waits")
-        return Missing(f"{cell} is not reproduced" + (f" (waits for {waits})" if waits else ""))
+        # Said once of a row without numbers, however many of its cells are needed.
+        what = (
+            cell if row.get("status") == REPRODUCED else str(cell).removesuffix(f".{cell.metric}")
+        )
+        waits = row.get("waits")
+        return Missing(f"{what} is not reproduced" + (f" (waits for {waits})" if waits else ""))
     # Another table's metric of the same name is measured in the same way, so its floor holds too.
     metric = next((m for m in spec.metrics if m.name == cell.metric), None)
     floor = metric.floor(values["reproduced"]) if metric else 0.0

@@ -60,7 +60,7 @@ def test_claims(spec, scores):
     claims = by_id(build(spec, scores)["claims"])
     assert claims["T-better"]["verdict"] == "supported"
     assert claims["T-size"]["verdict"] == "inconclusive"
-    assert claims["T-big"]["reason"] == "big.APe is not reproduced (waits for a larger machine)"
+    assert claims["T-big"]["reason"] == "big is not reproduced (waits for a larger machine)"
     assert claims["T-iv"]["verdict"] == "not run"
     assert claims["T-iv"]["reason"] == "Table IV is not reproduced at this scale"
 
