@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
+from workbench.pipeline.changes import Workspace, find_changes
+from workbench.pipeline.stages import read_pipeline
 from workbench.planning import plan
 
 ROOT = Path(__file__).parents[2]
@@ -156,6 +159,25 @@ def test_own_data_is_watched_where_it_is(project, change, tmp_path):
     assert ran(project, "own_data@street") == set()
     (tmp_path / "train.json").write_text("2")
     assert ran(project, "own_data@street") == {"own_data@street"}
+
+
+def test_changes_are_those_that_dvc_finds(project, change):
+    """Of all stages: inputs, outputs, parameters, never run."""
+    change("params.yaml", edit_params(train__vita__seeds=[0, 1]))
+    change("projects/baselines/__init__.py", lambda text: text + "x = 1\n")
+    change("artifacts/mini/checkpoints/cropformer/train.json", lambda text: text + " ")
+    change("artifacts/mini/entities/vita/segment.json", lambda text: text + " ")
+    with Repo(str(project)) as repo:
+        pipeline = read_pipeline(repo)
+        found = find_changes(pipeline, Workspace(repo), list(pipeline.stages))
+        assert set(found) == set(repo.status())
+        graph = repo.index.graph
+        edges = {s.addressing: {u.addressing for u in graph.successors(s)} for s in graph}
+    assert {name: set(before) for name, before in pipeline.upstream.items()} == edges
+    seen: set[str] = set()
+    for name in pipeline.stages:
+        assert edges[name] <= seen, name
+        seen.add(name)
 
 
 def test_plan_says_what_would_run(project, change, monkeypatch):

@@ -6,9 +6,12 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 from typing import Any, TextIO
 
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "min": 60, "s": 1}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)\s*")
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "dim": 2}
 
 
@@ -22,6 +25,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """Return an option's value such as ``8h``, ``90min`` or ``1h30m`` in s; a parser's ``type``."""
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 8h, 90min or 1h30m")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
 def probability(text: str) -> float:
