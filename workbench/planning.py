@@ -32,15 +32,18 @@ class PlannedStage:
         name: As DVC addresses it, e.g. ``train@cropformer``.
         reason: What changed, or the stage that it comes after.
         expected: What it takes.
+        cmd: What it runs.
     """
 
     name: str
     reason: str
     expected: Expected
+    cmd: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stage as JSON-able values."""
-        return {"name": self.name, "reason": self.reason, **asdict(self.expected)}
+        about = {"name": self.name, "reason": self.reason, "cmd": self.cmd}
+        return {**about, **asdict(self.expected)}
 
     @property
     def seconds(self) -> float | None:
@@ -187,7 +190,12 @@ def plan(*targets: str, jobs: int | None = None) -> Plan:
         " ".join(targets) or None,
         params["scale"],
         tuple(
-            PlannedStage(name, _reason(changes.get(name), after), records.expected(name))
+            PlannedStage(
+                name,
+                _reason(changes.get(name), after),
+                records.expected(name),
+                str(pipeline.stages[name].cmd),
+            )
             for name, after in stale.items()
         ),
         len(names),

@@ -1,8 +1,9 @@
-"""``esg plan``, ``why`` and ``trace``: before a run, what made it due, where a cell comes from."""
+"""``esg plan``, ``why``, ``progress`` and ``trace``: before, during and after a run."""
 
 from __future__ import annotations
 
 import argparse
+import time
 from typing import Any
 
 from workbench.cli.output import add_json_option, duration, positive, print_json, say_error
@@ -11,7 +12,7 @@ OVER_BUDGET = 3
 
 
 def add_verbs(verbs: Any) -> None:
-    """Add ``plan``, ``why`` and ``trace``."""
+    """Add ``plan``, ``why``, ``progress`` and ``trace``."""
     plan = verbs.add_parser(
         "plan",
         help="stages, time, disk and memory before a run",
@@ -42,6 +43,17 @@ def add_verbs(verbs: Any) -> None:
     )
     add_json_option(why)
     why.set_defaults(run=run_why)
+    progress = verbs.add_parser(
+        "progress",
+        help="how far a run in another terminal is",
+        description="Say what of a running `dvc repro` or `make repro` is done, running and left.",
+        allow_abbrev=False,
+    )
+    progress.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="what it makes (default: as it was started)"
+    )
+    add_json_option(progress)
+    progress.set_defaults(run=run_progress)
     trace = verbs.add_parser(
         "trace",
         help="a table's cell back to run, commit, data and checkpoint",
@@ -78,6 +90,18 @@ def run_why(arguments: argparse.Namespace) -> int:
         print_json(answer.to_dict())
     else:
         print(answer.render())
+    return 0
+
+
+def run_progress(arguments: argparse.Namespace) -> int:
+    """Print how far a run is."""
+    from workbench.progress import look
+
+    state, now = look(*arguments.targets), time.monotonic()
+    if arguments.json:
+        print_json(state.to_dict(now))
+    else:
+        print(state.render(now))
     return 0
 
 
