@@ -185,6 +185,9 @@ def plan(*targets: str, jobs: int | None = None) -> Plan:
         changes = find_changes(pipeline, workspace, names)
         locked = workspace.locked
     stale = stale_stages(pipeline, changes, names)
+    # What is made anew each time is made of what the others have made by then.
+    always = [name for name in stale if pipeline.stages[name].always]
+    last = {name: [each for each in stale if each not in always] for name in always}
     records = Records(root, params, locked)
     return Plan(
         " ".join(targets) or None,
@@ -202,7 +205,7 @@ def plan(*targets: str, jobs: int | None = None) -> Plan:
         shutil.disk_usage(root).free / GIB,
         _machine_memory_gib(),
         find_missing(root, params, pipeline, list(stale), changes),
-        pipeline.upstream,
+        {**pipeline.upstream, **last},
         jobs or default_jobs(params["scale"]),
     )
 

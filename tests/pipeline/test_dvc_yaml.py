@@ -143,6 +143,15 @@ def test_scores_are_what_their_tables_ask_for():
     assert len(set(keys)) == len(keys)
 
 
+def test_rows_of_other_tables_that_are_called_the_same_runs_are():
+    scored = dict(SCORED)
+    for table in PARAMS["tables"]:
+        for other, rows in load_spec(table, ROOT).same_runs.items():
+            for row, same in rows.items():
+                there, here = scored[score_key(other, row)], scored[score_key(table, same)]
+                assert there | {"table": table, "row": same} == here, (table, other, row)
+
+
 def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},

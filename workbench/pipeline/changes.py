@@ -15,13 +15,8 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
 LOCK = "dvc.lock"
-NEVER_RUN, COMMAND, PARAMETER, INPUT, OUTPUT = (
-    "never run",
-    "command",
-    "parameter",
-    "input",
-    "output",
-)
+NEVER_RUN, COMMAND, PARAMETER = "never run", "command", "parameter"
+INPUT, OUTPUT, ALWAYS = "input", "output", "always"
 MODIFIED, ADDED, REMOVED, MISSING = "modified", "added", "removed", "missing"
 NOT_CACHED = "not in DVC's cache"
 _ABSENT = object()
@@ -32,7 +27,7 @@ class Change:
     """One difference.
 
     Attributes:
-        kind: Of what: one of the five above.
+        kind: Of what: one of the six above.
         where: File or folder; empty for a command.
         field: Dotted key of a parameter; empty for anything else.
         state: What became of it.
@@ -50,6 +45,8 @@ class Change:
     def __str__(self) -> str:
         if self.kind == NEVER_RUN:
             return NEVER_RUN
+        if self.kind == ALWAYS:
+            return "made anew each time"
         if self.kind == COMMAND:
             return f"command {self.old} -> {self.new}"
         if self.kind != PARAMETER:
@@ -124,6 +121,7 @@ def find_changes(
         stage = pipeline.stages[name]
         entry = workspace.locked.get(name)
         changes = [Change(NEVER_RUN)] if entry is None else list(_compare(stage, entry, workspace))
+        changes += [Change(ALWAYS)] * stage.always
         if changes:
             found[name] = changes
     return found

@@ -34,6 +34,7 @@ class Stage:
         deps: Files and folders it reads, relative to the project's root.
         params: Dotted keys that it reads, by file; None for the whole file.
         outs: Files and folders it writes, and whether DVC keeps them in its cache.
+        always: Whether it is made anew each time, of whatever there is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Stage:
     deps: tuple[str, ...]
     params: Mapping[str, Sequence[str] | None]
     outs: Mapping[str, bool]
+    always: bool = False
 
     @property
     def kind(self) -> str:
@@ -165,6 +167,7 @@ def _stage(name: str, content: Mapping[str, Any]) -> Stage:
         tuple(dict.fromkeys(path for path, _ in map(_entry, content.get("deps") or ()))),
         params,
         {path: bool(options.get("cache", True)) for path, options in map(_entry, outs)},
+        bool(content.get("always_changed")),
     )
 
 

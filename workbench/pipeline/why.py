@@ -143,7 +143,7 @@ class Why:
 
 
 def why(*targets: str) -> Why:
-    """Find out why targets are stale.
+    """Find out why targets are stale; what is made anew each time never is.
 
     Args:
         *targets: Stages, groups of stages or outputs; everything without one.
@@ -158,7 +158,7 @@ def why(*targets: str) -> Why:
     with Repo(str(root)) as repo:
         pipeline, workspace = read_pipeline(repo), Workspace(repo)
         history = History(root, lambda path: repo.dvcignore.is_ignored_file(str(root / path)))
-        names = pipeline.needed_for(targets)
+        names = [n for n in pipeline.needed_for(targets) if not pipeline.stages[n].always]
         changes = find_changes(pipeline, workspace, names)
         stale = stale_stages(pipeline, changes, names)
         causes = _causes(pipeline, changes, stale, workspace, history)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from workbench.errors import EsgError, MissingInput
 from workbench.files import write_text
 from workbench.params import load_params
-from workbench.paths import Layout
+from workbench.paths import Layout, project_root
 
 TABLES = ("VI", "X")
 MEANING = {
@@ -55,6 +56,7 @@ def _tally(records: list[dict[str, Any]], field: str) -> str:
 def main(argv: list[str]) -> int:
     """Make the page, or say with ``--where`` where it and its tables are."""
     try:
+        os.chdir(project_root())
         if argv[1:] == ["--where"]:
             layout = Layout(load_params()["scale"])
             paths = [report(layout), *(layout.table(table, "md") for table in TABLES)]

@@ -10,7 +10,6 @@ wait for.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 from workbench.errors import BadInput
 from workbench.files import write_json, write_text
 from workbench.params import SCORING, load_params, score_key
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.reporting.render import render_markdown
 from workbench.reporting.results import build_table
 from workbench.reporting.table_spec import load_spec
@@ -39,7 +38,6 @@ def table(table_id: str) -> Path:
         spec,
         layout.scale,
         _read_scores(layout, table_id, stages),
-        lambda other: _read_table(layout, other),
         stages,
     )
     page = layout.table(table_id, "md")
@@ -72,11 +70,6 @@ def _read_scores(
     return scores
 
 
-def _read_table(layout: Layout, table_id: str) -> Mapping[str, Any] | None:
-    path = layout.table(table_id, "json")
-    return _read(path) if path.is_file() else None
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -88,5 +81,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(table, sys.argv))

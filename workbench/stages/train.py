@@ -6,7 +6,6 @@ Run as ``python -m workbench.stages.train KEY``; reads ``train.KEY`` of ``params
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import AlreadyReported, BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.params import load_params, training
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.processes import die_with_parent
 from workbench.stages.cli import run_stage
 
@@ -165,5 +164,4 @@ def train_config(
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(train, sys.argv))

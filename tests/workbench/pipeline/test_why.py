@@ -12,6 +12,7 @@ import yaml
 from tests.workbench.pipeline.conftest import git
 from workbench.errors import BadInput
 from workbench.pipeline.why import why
+from workbench.planning import plan
 
 ROOT = Path(__file__).parents[3]
 
@@ -130,6 +131,18 @@ def test_json_has_the_values_themselves(edit):
     assert (cause["old"], cause["new"]) == ([0], [0, 1])
     assert content["stages"] == ["train@VI-a", "table@VI", "headline"]
     assert cause["effects"] == ["table@VI", "headline"]
+
+
+def test_what_is_made_anew_each_time_is_last_and_never_stale(project):
+    with (project / "dvc.yaml").open("a") as stream:
+        stream.write("  page:\n    cmd: ls > page\n    always_changed: true\n    outs: [page]\n")
+    assert why().causes == ()
+    (stage,) = plan().stages
+    assert (stage.name, stage.reason) == ("page", "never run; made anew each time")
+    (project / "reports/VI.md").unlink()
+    made = plan()
+    assert [each.name for each in made.stages] == ["table@VI", "headline", "page"]
+    assert made.upstream["page"] == ["table@VI", "headline"]
 
 
 def test_targets(project):
