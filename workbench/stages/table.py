@@ -3,8 +3,9 @@
     python -m workbench.stages.table VI
 
 Reads ``reports/tables/<ID>.yaml`` and the scores in ``artifacts/<scale>/scores/<ID>/``; writes
-``reports/<scale>/tables/<ID>.json`` and ``.md``. Rows without a score are kept and say what they
-wait for.
+``reports/<scale>/tables/<ID>.json`` and ``.md``, and what DVC shows of them in
+``reports/<scale>/metrics/<ID>/`` and ``reports/<scale>/bars/<ID>.json``. Rows without a score are
+kept and say what they wait for.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput
-from workbench.files import write_json, write_text
+from workbench.files import atomic_folder, write_json, write_text
 from workbench.params import SCORING, load_params, score_key
 from workbench.paths import Layout
+from workbench.reporting.dvc_views import bars_of, metrics_of
 from workbench.reporting.render import render_markdown
 from workbench.reporting.results import build_table
 from workbench.reporting.table_spec import load_spec
@@ -42,6 +44,10 @@ def table(table_id: str) -> Path:
     )
     page = layout.table(table_id, "md")
     write_json(layout.table(table_id, "json"), content)
+    write_json(layout.bars(table_id), bars_of(content))
+    with atomic_folder(layout.metrics(table_id)) as folder:
+        for row, values in metrics_of(content).items():
+            write_json(folder / f"{row}.json", values)
     write_text(page, render_markdown(content, spec))
     return page
 
