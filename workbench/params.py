@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workbench.errors import BadInput
+from workbench.files import read_yaml
 from workbench.paths import SCALES, project_root
 
 # Maps of params.yaml whose instances are trained; a key is in one of them only.
@@ -32,13 +31,7 @@ def load_params(root: Path | None = None) -> dict[str, Any]:
         BadInput: Not valid YAML, not a mapping, or an unknown scale.
     """
     path = (root or project_root()) / "params.yaml"
-    try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        line = str(error).replace("\n", " ")
-        raise BadInput(path, "YAML", line, "correct the syntax") from error
-    if not isinstance(params, dict):
-        raise BadInput(path, "top level", "not a mapping", "restore it from the repository")
+    params = read_yaml(path)
     if params.get("scale") not in SCALES:
         raise BadInput(path, "scale", repr(params.get("scale")), f"use one of {', '.join(SCALES)}")
     return params

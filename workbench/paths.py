@@ -95,3 +95,11 @@ class Layout:
 
     def report_index(self) -> Path:
         return Path("reports") / self.scale / "README.md"
+
+    def metrics(self, table: str) -> Path:
+        """Folder of what ``dvc metrics`` shows of a table, one file a row."""
+        return Path("reports") / self.scale / "metrics" / table
+
+    def bars(self, table: str) -> Path:
+        """What ``dvc plots`` shows of a table."""
+        return Path("reports") / self.scale / "bars" / f"{table}.json"

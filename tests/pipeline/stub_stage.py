@@ -40,3 +40,7 @@ elif stage == "table":
     scores = sorted((artifacts / "scores" / key).glob("*.json"))
     for suffix in ("md", "json"):
         write(Path(f"reports/{scale}/tables/{key}.{suffix}"), *scores)
+    for score in scores:
+        write(Path(f"reports/{scale}/metrics/{key}/{score.name}"), {"size": score.stat().st_size})
+    bars = [{"row": score.stem, "value": score.stat().st_size} for score in scores]
+    write(Path(f"reports/{scale}/bars/{key}.json"), bars)

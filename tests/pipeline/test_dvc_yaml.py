@@ -14,7 +14,8 @@ from workbench.reporting.parts import parts_of
 from workbench.reporting.table_spec import load_spec
 
 ROOT = Path(__file__).parents[2]
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 LAYOUT = Layout(PARAMS["scale"])
 SCORED = [(key, item) for stage in SCORING for key, item in PARAMS[stage].items()]
@@ -144,6 +145,15 @@ def test_scores_are_what_their_tables_ask_for():
     assert len(set(keys)) == len(keys)
 
 
+def test_rows_of_other_tables_that_are_called_the_same_runs_are():
+    scored = dict(SCORED)
+    for table in PARAMS["tables"]:
+        for other, rows in load_spec(table, ROOT).same_runs.items():
+            for row, same in rows.items():
+                there, here = scored[score_key(other, row)], scored[score_key(table, same)]
+                assert there | {"table": table, "row": same} == here, (table, other, row)
+
+
 def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
@@ -214,6 +224,7 @@ def test_paths_are_those_of_the_layout():
         assert filled("measure", "outs", key, item) == {str(score)}
     for table in PARAMS["tables"]:
         written = {str(LAYOUT.table(table, suffix)) for suffix in ("md", "json")}
+        written |= {str(LAYOUT.metrics(table)), str(LAYOUT.bars(table))}
         assert filled("table", "outs", "", table) == written
         folder = LAYOUT.score(table, "any").parent
         assert str(folder) in filled("table", "deps", "", table)
@@ -241,6 +252,12 @@ def test_paths_of_transfers_maps_and_given_models_are_those_of_the_layout():
         assert needed <= filled("evaluate_given", "deps", key, item)
         score = LAYOUT.score(item["table"], item["row"])
         assert filled("evaluate_given", "outs", key, item) == {str(score)}
+
+
+def test_dvc_shows_the_rows_of_all_tables():
+    (metrics,), (bars,) = PIPELINE["metrics"], [next(iter(plot)) for plot in PIPELINE["plots"]]
+    assert fill(metrics, "", {}) == str(LAYOUT.metrics("VI").parent)
+    assert fill(bars, "", {}) == str(LAYOUT.bars("VI").parent)
 
 
 def test_what_is_in_git_or_cheap_is_not_cached():

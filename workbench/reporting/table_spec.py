@@ -132,7 +132,13 @@ class Note:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A whole table; ``elsewhere`` holds printed values of other tables that claims refer to."""
+    """A whole table.
+
+    Attributes:
+        elsewhere: Printed values of other tables that claims refer to.
+        same_runs: Which of those rows of other tables are the same runs as rows here; their
+            reproduced values are then those of these rows.
+    """
 
     table: str
     title: str
@@ -140,6 +146,7 @@ class TableSpec:
     metrics: tuple[Metric, ...]
     rows: tuple[Row, ...]
     elsewhere: Printed
+    same_runs: Mapping[str, Mapping[str, str]]
     claims: tuple[Claim, ...]
     notes: tuple[Note, ...]
 
@@ -209,7 +216,7 @@ class _Reader:
 
     def table(self, content: Any) -> TableSpec:
         top = "table title section metrics rows"
-        value = self.fields(content, "top level", top, "elsewhere claims notes")
+        value = self.fields(content, "top level", top, "elsewhere same_runs claims notes")
         metrics = tuple(
             self.metric(m, f"metrics[{i}]")
             for i, m in enumerate(self.entries(value["metrics"], "metrics"))
@@ -222,6 +229,9 @@ class _Reader:
         self.unique(names, "metrics")
         self.unique([row.id for row in rows], "rows")
         elsewhere = value.get("elsewhere") or {}
+        same_runs = self.same_runs(
+            value.get("same_runs") or {}, {row.id for row in rows}, elsewhere
+        )
         claims = tuple(
             self.claim(c, f"claims[{i}]")
             for i, c in enumerate(self.entries(value.get("claims") or [], "claims"))
@@ -237,11 +247,21 @@ class _Reader:
             metrics=metrics,
             rows=rows,
             elsewhere=elsewhere,
+            same_runs=same_runs,
             claims=claims,
             notes=notes,
         )
         self.check_claims(spec)
         return spec
+
+    def same_runs(self, content: Any, own: set[str], elsewhere: Printed) -> dict[str, Any]:
+        tables = self.fields(content, "same_runs", "", " ".join(elsewhere))
+        for table, rows in tables.items():
+            where = f"same_runs.{table}"
+            for row, same in self.fields(rows, where, "", " ".join(elsewhere[table])).items():
+                if same not in own:
+                    self.fail(f"{where}.{row}", f"no row {same!r}")
+        return tables
 
     def metric(self, content: Any, where: str) -> Metric:
         needed = "name label unit better decimals source conversion noise"

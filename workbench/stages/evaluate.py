@@ -12,7 +12,6 @@ docs/predictions.md.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -295,5 +294,4 @@ def _aggregate(kind: Kind, seeds: Sequence[SeedScore]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(evaluate, sys.argv))

@@ -9,7 +9,6 @@ ones, and ``groundings.json`` with what each took.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ from workbench.jobs import run_job
 from workbench.launching import launch_of
 from workbench.metrics.groundings import entities_beside
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.asking import check_masks, check_threshold, entities_of_seed, made_with
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
@@ -92,5 +91,4 @@ def _check(key: str, item: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(ground, sys.argv))

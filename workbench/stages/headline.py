@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from workbench.errors import EsgError, MissingInput
 from workbench.files import write_text
 from workbench.params import load_params
-from workbench.paths import Layout
+from workbench.paths import Layout, project_root
 
 TABLES = ("VI", "X")
 MEANING = {
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> int:
         print("usage: python -m workbench.stages.headline", file=sys.stderr)
         return 2
     try:
+        os.chdir(project_root())
         headline()
     except EsgError as error:
         print(f"headline: {error}", file=sys.stderr)

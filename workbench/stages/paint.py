@@ -10,7 +10,6 @@ grey), as ``esg evaluate`` takes them (``panoptic_quality``, ``dichotomous``); a
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from workbench.launching import launch_of
 from workbench.painting.forms import FORMS
 from workbench.painting.split import PaintJob
 from workbench.params import instance, load_params, stage_of
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
 
@@ -74,5 +73,4 @@ def _check(key: str, item: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(paint, sys.argv))

@@ -7,7 +7,6 @@ At paper scale nothing is trained: the folder ``weights_root``/``weights`` is li
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -18,7 +17,7 @@ from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.cli import run_stage
 from workbench.stages.train import TRAINER, seeds_of
 
@@ -105,5 +104,4 @@ def _link(params: dict[str, Any], field: str, item: dict[str, Any], target: Path
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(pretrain, sys.argv))

@@ -9,7 +9,6 @@ the row's score and table carry on.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
 from workbench.launching import launch_of
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.sam.split import SamJob
 from workbench.stages.cli import run_stage
 
@@ -60,5 +59,4 @@ def sam(key: str) -> Path:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(sam, sys.argv))

@@ -5,7 +5,6 @@ Run as ``python -m workbench.stages.train KEY``; reads ``train.KEY`` of ``params
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
 from workbench.launching import launch_of
 from workbench.params import load_params, training
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.cli import run_stage
 
 TRAINER = "workbench.engine.launch"
@@ -100,5 +99,4 @@ def train_config(
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(train, sys.argv))

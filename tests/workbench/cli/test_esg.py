@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from workbench.cli import doctor, output
 from workbench.cli.main import main
 from workbench.cli.runs import parse_options
 from workbench.errors import BadInput, Interrupted, MissingInput
+from workbench.pipeline.records import Expected
+from workbench.planning import Plan, PlannedStage
 
 REPOSITORY = Path(__file__).parents[3]
-VERBS = ("segment", "train", "evaluate", "data", "plan", "trace", "doctor")
+VERBS = ("segment", "train", "evaluate", "data", "plan", "why", "trace", "doctor")
 PARAMS = """
 scale: smoke
 prep: {world: {}}
@@ -183,17 +186,34 @@ def test_data_check_names_what_waits(project: Path, capsys: pytest.CaptureFixtur
     assert "moon" in error_line(capsys)
 
 
-def test_plan_and_trace_print_json(
+def test_plan_prints_json_and_keeps_to_a_budget(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planned = SimpleNamespace(to_dict=lambda: {"stages": []}, render=lambda: "nothing to run")
-    monkeypatch.setitem(
-        sys.modules, "workbench.planning", SimpleNamespace(plan=lambda *targets, jobs: planned)
-    )
+    stage = PlannedStage("train@a", "why", Expected(5400.0, "recorded", None, None))
+    planned = Plan("headline", "mini", (stage,), 1, 1.0, 1.0)
+    monkeypatch.setattr("workbench.planning.plan", lambda *targets, jobs: planned)
     assert main(["plan", "headline"]) == 0
-    assert capsys.readouterr().out == "nothing to run\n"
-    assert main(["plan", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"stages": []}
+    assert "about 1 h 30 min" in capsys.readouterr().out
+    assert main(["plan", "headline", "--json", "--budget", "1h 30m"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["elapsed_seconds"], content["budget_seconds"]) == (5400.0, 5400.0)
+    assert main(["plan", "headline", "--budget", "89min"]) == 3
+    assert error_line(capsys) == "error: over the budget of 89 min: 1 h 30 min expected\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("8h", 28800), ("90min", 5400), ("1.5h", 5400), ("1d2h3m4s", 93784)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert output.duration(text) == seconds
+    for wrong in ("", "8", "h", f"{text}x"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            output.duration(wrong)
+
+
+def test_trace_prints_its_parts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = {
         "cell": "VI:model:APe",
         "scale": "smoke",

@@ -58,6 +58,8 @@ def test_unknown_table_lists_the_known(root):
         ("APe: 39.5", "AP: 39.5", "rows[0].printed.AP"),
         ("quoted: true", "quote: true", "rows[3].quote"),
         ("quoted: true", "sources: {AP: AP50}", "rows[3].sources.AP"),
+        ("claims:", "same_runs: {IV: {x: none}}\nclaims:", "same_runs.IV.x"),
+        ("claims:", "same_runs: {IV: {y: base}}\nclaims:", "same_runs.IV.y"),
         ("id: T-size", "id: T-better", "claims"),
         ("expr: better.APe > base.APe", "expr: better.APe >", "claims[0].expr"),
         ("expr: better.APe > base.APe", "expr: best.APe > 1", "claims.T-better.expr"),
