@@ -31,6 +31,8 @@ __all__ = ["RUN_FILE", "RunIdentity", "TrackedRun", "first_line", "open_run"]
 DELIVER_EVERY_S = 2.0
 LONGEST_PAUSE_S = 60.0
 CLOSING_S = 30.0
+CLOSING_ATTEMPTS = 3
+CLOSING_PAUSE_S = 1.0
 # `esg sync` may be delivering the journal of the run that is to be resumed.
 CLAIM_S = 60.0
 
@@ -201,7 +203,16 @@ class TrackedRun:
                 self.log_metrics(reading, self.system.step)
             if time.monotonic() >= self._retry_at:
                 self._try()
-        self._try()
+        self._deliver_last()
+
+    def _deliver_last(self) -> None:
+        """Deliver what is left: a store that answered so far may only be busy."""
+        attempts = 1 if self.pause_s else CLOSING_ATTEMPTS
+        for _ in range(attempts):
+            self._try()
+            if not self.pause_s:
+                return
+            time.sleep(CLOSING_PAUSE_S)
 
     def _try(self) -> None:
         self._attempt(self._deliver)

@@ -1,4 +1,4 @@
-"""Delivering what the store lacks: records kept while it was away, and tables that are not in it."""
+"""Delivering what the store lacks: records kept while it was away, and tables not yet in it."""
 
 from __future__ import annotations
 

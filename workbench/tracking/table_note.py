@@ -1,4 +1,4 @@
-"""The description of a table's run in the MLflow UI: links, values beside the printed ones, claims."""
+"""A table in the MLflow UI: links, values beside the printed ones, how many claims hold."""
 
 from __future__ import annotations
 
