@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from workbench.params import SCORING, load_params, score_key
 from workbench.paths import Layout
 from workbench.tracking.delivery import DIGEST_LIMIT, dataset_input
 from workbench.tracking.models import Checkpoint, logged_model, register, run_of_checkpoint
+from workbench.tracking.pictures import draw_entities
 from workbench.tracking.store import (
     NOTE_TAG,
     PARENT_TAG,
@@ -205,6 +207,7 @@ class TableLog:
             _, item = self._instance(row["id"], [made])
             data = self._log_data(run_id, item)
             model = self._log_model(run_id, row, made, item)
+            self._log_picture(run_id, made, item)
             values = {name: value for name, value in made["values"].items() if value is not None}
             self._log_values(run_id, values, model, data)
             left = {name: value for name, value in left.items() if name not in values}
@@ -220,6 +223,21 @@ class TableLog:
         about = (f"{name}, {split}", str(manifest), sha256, "evaluation")
         self.client.log_inputs(run_id, [dataset_input(*about)])
         return about[0], sha256[:DIGEST_LIMIT]
+
+    def _log_picture(
+        self, run_id: str, made: Mapping[str, Any], item: Mapping[str, Any]
+    ) -> None:
+        """Log a picture of predicted entities, where they are in this checkout."""
+        folder = self.project / self.layout.artifacts / str(item.get("predictions"))
+        predictions = folder / f"seed-{made['seed']}.jsonl"
+        manifest = self.project / self.layout.manifest(str(item.get("dataset")))
+        if folder.parent.name != "entities" or not (predictions.is_file() and manifest.is_file()):
+            return
+        with tempfile.TemporaryDirectory() as aside:
+            picture = Path(aside) / f"{item['dataset']}.png"
+            draw_entities(predictions, manifest, item.get("split", "val"), picture)
+            if picture.is_file():
+                self.client.log_artifact(run_id, str(picture), "predictions")
 
     def _log_model(
         self, run_id: str, row: Mapping[str, Any], made: Mapping[str, Any], item: Mapping[str, Any]

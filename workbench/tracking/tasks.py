@@ -21,7 +21,12 @@ TASKS = {
     "model costs": ("XI", "XII"),
     "panoptic segmentation": ("XIII",),
 }  # fmt: skip
-PRETRAINING = "pretraining"
+# The maps of params.yaml whose trainings have one task; others have that of their tables.
+TASK_OF_STAGE = {
+    "pretrain": "pretraining",
+    "pretrain_joint": "pretraining",
+    "finetune": "grounding",
+}
 OTHER = "other tables"
 
 _TASK_OF = {table: task for task, tables in TASKS.items() for table in tables}
@@ -50,8 +55,9 @@ def training_of_row(params: Mapping[str, Any], row: Mapping[str, Any]) -> str | 
 
 
 def task_of_training(params: Mapping[str, Any], key: str, project: str) -> str:
-    """Return the task that most of a training's tables have; its project where it has none."""
-    if stage_of(dict(params), key).startswith("pretrain"):
-        return PRETRAINING
+    """Return the task of a training's stage or of most of its tables; else its project."""
+    stage = stage_of(dict(params), key)
+    if stage in TASK_OF_STAGE:
+        return TASK_OF_STAGE[stage]
     tasks = Counter(task_of_table(table) for table, _ in rows_of_training(params, key))
     return tasks.most_common(1)[0][0] if tasks else project

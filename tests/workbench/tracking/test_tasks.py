@@ -27,7 +27,7 @@ def test_trainings_belong_to_the_task_that_most_of_their_tables_have() -> None:
         "cropformer": "entity segmentation",
         "mask2former-dis5k": "dichotomous segmentation",
         "mask2former-12ep": "panoptic segmentation",
-        "gella-7b": "grounding",
+        "gella-13b": "grounding",
         "clip": "pretraining",
         "mask-path": "pretraining",
         "street": "cropformer",
