@@ -9,7 +9,7 @@ import getpass
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ ID_TAG = "esg.id"
 PARENT_TAG = "mlflow.parentRunId"
 NOTE_TAG = "mlflow.note.content"
 PREFIX = "esg"
+# Has the UI show runs and models, not what belongs to language-model applications.
+MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 # A server that is away must not hold up a training: few and short attempts, unless the user's
 # environment says otherwise. What is not delivered is kept on disk.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
@@ -100,12 +102,12 @@ def open_store(root: Path) -> MlflowClient:
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
     uri = tracking_uri(root)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    if not is_local(root):
-        client.search_experiments(max_results=1)
-        return client
-    with store_lock(root):
-        _migrate(root / "mlflow.db", uri)
+    # A server needs no lock, and one that is away must not keep others waiting.
+    local = is_local(root)
+    with store_lock(root) if local else nullcontext():
+        if local:
+            _migrate(root / "mlflow.db", uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
     return client
 
@@ -144,7 +146,7 @@ def experiment_id(client: MlflowClient, root: Path, name: str) -> str:
             return str(found.experiment_id)
         served = tracking_uri(root).startswith("http")
         location = None if served else (root / "mlartifacts" / name).resolve().as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=location, tags=MODEL_TRAINING))
 
 
 def find_run(client: MlflowClient, experiment: str, run: str) -> str | None:

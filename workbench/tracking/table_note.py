@@ -38,6 +38,20 @@ def compare_link(experiment: str, runs: list[str]) -> str:
     return f"#/compare-runs?runs={chosen}&experiments={experiments}"
 
 
+def origin_link(seed: int, experiment: str, run: str | None, recorded: str | None) -> str:
+    """Return a link to the training of a seed, or which run it was if the store lacks that.
+
+    Args:
+        seed: Of the training.
+        experiment: Id of the training's experiment.
+        run: Id of its run in this store; None if it is not there.
+        recorded: Id that the training recorded, in whichever store.
+    """
+    if run is not None:
+        return f"[seed {seed}](#/experiments/{experiment}/runs/{run})"
+    return f"seed {seed} (run {recorded or 'unknown'}, not in this store)"
+
+
 def _values(content: Mapping[str, Any], experiment: str, runs: Mapping[str, str]) -> str:
     """Return reproduced values, each with the printed one in brackets."""
     columns = list(dict.fromkeys(name for row in content["rows"] for name in row["values"]))

@@ -31,7 +31,7 @@ from workbench.tracking.store import (
     experiment_id,
     find_or_create_run,
 )
-from workbench.tracking.table_note import note
+from workbench.tracking.table_note import note, origin_link
 from workbench.tracking.tasks import task_of_table, task_of_training, training_of_row
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 CURRENT_TAG = "esg.current"
 # From a row's provenance; hashes of several seeds or parts are joined.
 HASHES = ("config_sha256", "data_sha256", "code_sha256", "checkpoint_sha256", "predictions_sha256")
+
+# Parameters of a training by which its rows are compared as well.
+COMPARED = ("model", "iterations", "batch_size", "optimizer", "lr", "weight_decay", "parameters")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,12 @@ class TableLog:
         return f"Table {self.table} ({self.scale})"
 
     def _tags(self) -> dict[str, str]:
-        return {"esg.level": "table", "esg.table": self.table, "esg.scale": self.scale}
+        return {
+            "esg.level": "table",
+            "esg.table": self.table,
+            "esg.scale": self.scale,
+            "mlflow.source.name": f"dvc repro table@{self.table}",
+        }
 
     def _run(self, identity: str, name: str, tags: Mapping[str, str]) -> str:
         opening = Opening(identity, self.task, name, self.time_ms, tags)
@@ -162,7 +170,7 @@ class TableLog:
         """Make a run with its tags and parameters."""
         from mlflow.entities import Param
 
-        stage, item = self._instance(row["id"], leaf.made)
+        stage, key, item = self._instance(row["id"], leaf.made)
         commits = _joined(leaf.made, "git_commit")
         tags = {
             "esg.level": level,
@@ -174,37 +182,62 @@ class TableLog:
             "esg.training_run": _joined(leaf.made, "run_id"),
             **{f"esg.{name}": _joined(leaf.made, name) for name in HASHES},
             "mlflow.source.git.commit": commits.split(", ")[0],
-            "mlflow.source.name": f"dvc repro table@{self.table}",
+            "mlflow.source.name": f"dvc repro {stage}@{key}",
             PARENT_TAG: leaf.parent,
         }
         known = {name: text for name, text in (self._tags() | tags).items() if text}
         run_id = self._run(leaf.id, leaf.name, known)
         params = {
-            "row": row["id"],
             "training": training_of_row(self.params, item),
-            "predictions": item.get("predictions"),
             "device": _joined(leaf.made, "device"),
+            **self._log_origin(run_id, leaf.made, item),
         }
         logged = [Param(name, str(value)) for name, value in params.items() if value]
         self.client.log_batch(run_id, params=logged)
         return run_id
 
+    def _log_origin(
+        self, run_id: str, made: Iterable[Mapping[str, Any]], item: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """Describe a run by links to its trainings, and return how the first of them trained."""
+        training = training_of_row(self.params, item)
+        seeds = {each["seed"]: each for each in made if each["checkpoint_sha256"]}
+        if training is None or not seeds:
+            return {}
+        params: dict[str, str] = {}
+        links = []
+        for seed, each in seeds.items():
+            experiment, source = self._source(training, each)
+            links.append(origin_link(seed, experiment, source, each["run_id"]))
+            if source is not None and not params:
+                params = self.client.get_run(source).data.params
+        text = f"Weights of `{training}`: {', '.join(links)}."
+        self.client.set_tag(run_id, NOTE_TAG, text)
+        return {name: value for name, value in params.items() if name in COMPARED}
+
+    def _source(self, training: str, made: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Return the experiment of a training, and its run if the store has it."""
+        task = task_of_training(self.params, training, training)
+        experiment = experiment_id(self.client, self.root, f"{PREFIX}/{task}")
+        sha256 = made["checkpoint_sha256"]
+        return experiment, run_of_checkpoint(self.client, experiment, made["run_id"], sha256)
+
     def _instance(
         self, row: str, made: Iterable[Mapping[str, Any]]
-    ) -> tuple[str, Mapping[str, Any]]:
-        """Return the stage that scored a row, and its parameters; of one in parts, the first's."""
+    ) -> tuple[str, str, Mapping[str, Any]]:
+        """Return stage, key and parameters of a row's scoring; of one in parts, of the first."""
         part = next((run["part"] for run in made if run.get("part")), None)
         key = score_key(self.table, row if part is None else f"{row}.{part}")
         for stage in SCORING:
             if key in (self.params.get(stage) or {}):
-                return stage, self.params[stage][key] or {}
-        return SCORING[0], {}
+                return stage, key, self.params[stage][key] or {}
+        return SCORING[0], key, {}
 
     def _fill(self, run_id: str, leaf: Leaf, row: Mapping[str, Any]) -> None:
         """Log a run's values with the model and the data set that each comes from."""
         left = dict(leaf.values)
         for made in leaf.made:
-            _, item = self._instance(row["id"], [made])
+            _, _, item = self._instance(row["id"], [made])
             data = self._log_data(run_id, item)
             model = self._log_model(run_id, row, made, item)
             self._log_picture(run_id, made, item)
@@ -224,9 +257,7 @@ class TableLog:
         self.client.log_inputs(run_id, [dataset_input(*about)])
         return about[0], sha256[:DIGEST_LIMIT]
 
-    def _log_picture(
-        self, run_id: str, made: Mapping[str, Any], item: Mapping[str, Any]
-    ) -> None:
+    def _log_picture(self, run_id: str, made: Mapping[str, Any], item: Mapping[str, Any]) -> None:
         """Log a picture of predicted entities, where they are in this checkout."""
         folder = self.project / self.layout.artifacts / str(item.get("predictions"))
         predictions = folder / f"seed-{made['seed']}.jsonl"
@@ -250,9 +281,7 @@ class TableLog:
             return None
         path = self.layout.checkpoints(training) / f"seed-{made['seed']}.pth"
         weights = Checkpoint(training, self.scale, made["seed"], sha256, path.as_posix())
-        task = task_of_training(self.params, training, training)
-        experiment = experiment_id(self.client, self.root, f"{PREFIX}/{task}")
-        source = run_of_checkpoint(self.client, experiment, made["run_id"], sha256)
+        experiment, source = self._source(training, made)
         model = logged_model(self.client, experiment, weights, source or run_id)
         self.client.log_inputs(run_id, models=[LoggedModelInput(model.model_id)])
         alias = f"{self.table}-{row['id']}-s{made['seed']}"

@@ -22,7 +22,7 @@ from workbench.tracking.sync import sync
 pytestmark = pytest.mark.slow
 
 STEPS = 200
-START_S = 120
+START_S = 300
 
 
 class Server:

@@ -105,6 +105,7 @@ def test_tags_lead_from_a_row_to_what_made_it(project: Path) -> None:
     assert expected.items() <= one.data.tags.items()
     assert two.data.tags["esg.seed"] == "0, 1"
     assert one.data.params["training"] == "model"
+    assert "seed 0 (run unknown, not in this store)" in one.data.tags["mlflow.note.content"]
     assert one.inputs.dataset_inputs[0].dataset.name == "w, val"
 
 
@@ -147,7 +148,12 @@ def test_models_are_registered_once_by_reference_with_their_scores(project: Path
     version = client.get_model_version_by_alias("model-smoke", "T-two-s1")
     assert version.tags["T-two-s1"] == "APe 44"
     assert version.tags["esg.checkpoint_sha256"] == "1" * 64
-    model = client.get_logged_model(version.model_id)
+    experiment = client.get_experiment_by_name("esg/other tables").experiment_id
+    (model,) = [
+        model
+        for model in client.search_logged_models([experiment])
+        if model.artifact_location == version.source
+    ]
     assert [(metric.key, metric.value) for metric in model.metrics] == [("APe", 44.0)]
     files = [path.name for path in Path(version.source.removeprefix("file://")).iterdir()]
     assert files == ["checkpoint.json"]
@@ -160,10 +166,14 @@ def test_restored_training_is_linked_and_not_made_again(project: Path, recorded:
     experiment = client.create_experiment("esg/other tables")
     tags = {"esg.level": "training", "esg.checkpoint_sha256": "0" * 64}
     training = client.create_run(experiment, tags=tags).info.run_id
+    client.log_param(training, "lr", 0.1)
     write(project, [row("one", [made(0, 40.0) | {"run_id": training if recorded else None}])])
     log(project)
     assert len(runs_of(project)["training"]) == 1
-    (evaluated,) = runs_of(project)["row"]
-    (model,) = evaluated.inputs.model_inputs
+    (row_run,) = runs_of(project)["row"]
+    assert row_run.data.params["lr"] == "0.1"
+    link = f"[seed 0](#/experiments/{experiment}/runs/{training})"
+    assert row_run.data.tags["mlflow.note.content"] == f"Weights of `model`: {link}."
+    (model,) = client.get_run(row_run.info.run_id).inputs.model_inputs
     assert client.get_logged_model(model.model_id).source_run_id == training
     assert client.get_run(training).outputs.model_outputs[0].model_id == model.model_id
