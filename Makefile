@@ -55,8 +55,10 @@ smoke: $(STAMP)  ## the whole flow at smoke scale, in a copy of its own: minutes
 all: $(STAMP)  ## every table
 	@$(RUN) python -m workbench.repro $(if $(JOBS),--jobs $(JOBS))
 
-ui: $(STAMP_UI)  ## MLflow on the local store of runs
-	@$(RUN) mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+ui: $(STAMP_UI)  ## MLflow on the local store of runs, with the tables that are not in it yet
+	-@$(RUN) python -m workbench.cli.main sync
+	@$(RUN) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		mlflow ui --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
 ops: $(STAMP)  ## compile mmcv's operators (10 to 25 minutes on two cores), for models that need them
 	$(PIP) install $(LOCKED) setuptools wheel ninja

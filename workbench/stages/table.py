@@ -19,7 +19,7 @@ from typing import Any
 from workbench.errors import BadInput
 from workbench.files import atomic_folder, write_json, write_text
 from workbench.params import SCORING, load_params, score_key
-from workbench.paths import Layout
+from workbench.paths import Layout, project_root, store_root
 from workbench.reporting.dvc_views import bars_of, metrics_of
 from workbench.reporting.render import render_markdown
 from workbench.reporting.results import build_table
@@ -86,5 +86,20 @@ def _read(path: Path) -> dict[str, Any]:
     return value
 
 
+def log(table_id: str) -> None:
+    """Log a written table to the store of runs; one that is away stops nothing."""
+    from workbench.tracking.store import open_store
+    from workbench.tracking.tables import log_tables
+
+    root = store_root()
+    try:
+        log_tables(open_store(root), root, project_root(), [table_id])
+    except Exception as error:
+        print(f"table {table_id}: MLflow does not answer ({error}); `esg sync` logs it later")
+
+
 if __name__ == "__main__":
-    sys.exit(run_stage(table, sys.argv))
+    code = run_stage(table, sys.argv)
+    if code == 0:
+        log(sys.argv[1])
+    sys.exit(code)

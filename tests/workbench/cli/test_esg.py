@@ -18,9 +18,12 @@ from workbench.cli.runs import parse_options
 from workbench.errors import BadInput, Interrupted, MissingInput
 from workbench.pipeline.records import Expected
 from workbench.planning import Plan, PlannedStage
+from workbench.tracking.journal import Journal
+from workbench.tracking.liveness import Closed
+from workbench.tracking.sync import Synced
 
 REPOSITORY = Path(__file__).parents[3]
-VERBS = ("segment", "train", "evaluate", "data", "plan", "why", "trace", "doctor")
+VERBS = ("segment", "train", "evaluate", "data", "plan", "why", "trace", "sync", "reap", "doctor")
 PARAMS = """
 scale: smoke
 prep: {world: {}}
@@ -242,10 +245,52 @@ def test_doctor(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["data world (smoke)"]["state"] == "note"
     assert found["store of runs"]["state"] == "note"
     assert found["disk"]["detail"].endswith("GiB free")
+    assert found["undelivered records"]["state"] == "ok"
     (project / "mlflow.db").write_text("no database")
     assert doctor._store().state == "fault"
     (project / "params.yaml").write_text("scale: moon")
     assert [check.state for check in doctor._data()] == ["fault"]
+
+
+def test_doctor_asks_the_server_and_counts_what_waits_for_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert doctor._store().state == "fault" and "esg sync" in doctor._store().detail
+    journal = Journal.of_folder(project / "work_dirs" / "abc")
+    for step in (1, 2, 3):
+        journal.append({"metrics": {"loss": 1.0}, "step": step, "time_ms": 1})
+    assert doctor._undelivered().state == "note"
+    assert doctor._undelivered().detail.startswith("3 of 1 runs")
+
+
+def test_sync_and_reap(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    done = Synced("http://server", records=7, runs=["a"], tables=["VI"], live=1)
+    monkeypatch.setattr("workbench.tracking.sync.sync", lambda root: done)
+    assert main(["sync"]) == 0
+    printed = capsys.readouterr().out
+    assert "7 records of 1 runs delivered" in printed and "tables logged: VI" in printed
+    assert main(["sync", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == 7
+    closed = [Closed("train@toy, seed 0", "abc")]
+    monkeypatch.setattr("workbench.tracking.liveness.reap", lambda root: closed)
+    assert main(["reap"]) == 0
+    assert capsys.readouterr().out == "1 runs closed\n  train@toy, seed 0 (abc)\n"
+    assert main(["reap", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == [{"name": closed[0].name, "id": "abc"}]
+
+
+def test_reap_of_a_store_that_is_away_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    def away(root: Path) -> None:
+        raise OSError("refused")
+
+    monkeypatch.setattr("workbench.tracking.liveness.reap", away)
+    assert main(["reap"]) == 1
+    assert "does not answer (refused)" in capsys.readouterr().err
 
 
 def test_colour_only_on_a_terminal_and_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
