@@ -53,7 +53,7 @@ smoke: $(STAMP)  ## the whole flow at smoke scale, in a copy of its own: minutes
 	@$(RUN) python -m workbench.smoke
 
 all: $(STAMP)  ## every table
-	@$(RUN) python -m workbench.repro $(if $(JOBS),--jobs $(JOBS))
+	@$(RUN) python -m workbench.repro table headline $(if $(JOBS),--jobs $(JOBS))
 
 ui: $(STAMP_UI)  ## MLflow on the local store of runs, with the tables that are not in it yet
 	-@$(RUN) python -m workbench.cli.main sync

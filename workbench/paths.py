@@ -81,6 +81,9 @@ class Layout:
     def entities(self, key: str) -> Path:
         return self.artifacts / "entities" / key
 
+    def sweep(self, name: str) -> Path:
+        return self.artifacts / "sweeps" / name
+
     def score(self, table: str, row: str) -> Path:
         return self.artifacts / "scores" / table / f"{row}.json"
 

@@ -12,17 +12,20 @@ from workbench.params import SCORING, TRAININGS, predictions_of, score_key, trai
 from workbench.paths import Layout
 from workbench.reporting.parts import parts_of
 from workbench.reporting.table_spec import load_spec
+from workbench.sweeps.spec import load_spec as load_sweep
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+# Stage of a search to the map of the trainings that it searches for.
+SWEEPS = {"sweep": "train", "sweep_finetune": "finetune"}
 LAYOUT = Layout(PARAMS["scale"])
 SCORED = [(key, item) for stage in SCORING for key, item in PARAMS[stage].items()]
 # Modules whose text changes no result: errors, paths, processes, writing files, tracking, a shell.
 PLUMBING = (
-    "errors", "files", "jobs", "launching", "params", "paths", "processes", "rank", "shards",
-    "stages/cli", "stages/__init__", "torchrun", "tracking/",
+    "errors", "files", "jobs", "launching", "params", "paths", "planning", "processes", "rank", "schedule",
+    "shards", "stages/cli", "stages/__init__", "torchrun", "tracking/",
 )  # fmt: skip
 
 
@@ -37,7 +40,10 @@ def fill(text: str, key: str, item) -> str:
             return PARAMS["scale"]
         if name == "key":
             return key
-        return str(item if name == "item" else item[name.removeprefix("item.")])
+        found = {"item": item}
+        for part in name.split("."):
+            found = found[part]
+        return str(found)
 
     return re.sub(r"\$\{([^}]+)\}", value, text)
 
@@ -74,6 +80,8 @@ def test_params_hold_one_map_a_stage():
         "pretrain_joint": "${pretrain_joint}",
         "resolve_finetune": "${finetune}",
         "finetune": "${finetune}",
+        "sweep": "${sweep}",
+        "sweep_finetune": "${sweep_finetune}",
         "ground": "${ground}",
         "refer": "${refer}",
         "label": "${label}",
@@ -260,6 +268,27 @@ def test_dvc_shows_the_rows_of_all_tables():
     assert fill(bars, "", {}) == str(LAYOUT.bars("VI").parent)
 
 
+@pytest.mark.parametrize("stage", SWEEPS)
+def test_sweeps_are_declared_and_name_what_their_trainings_do(stage):
+    for key, item in PARAMS[stage].items():
+        spec = load_sweep(key, ROOT)
+        searched = PARAMS[SWEEPS[stage]][spec.training]
+        same = {name: searched[name] for name in item if name != "training"}
+        assert item == {"training": spec.training, **same}, key
+        assert {"config", "project", "dataset"} <= set(item)
+        assert filled(stage, "outs", key, item) == {str(LAYOUT.sweep(key))}
+        needed = {str(LAYOUT.manifest(item["dataset"])), str(LAYOUT.source_config(item["config"]))}
+        pretrained = {str(LAYOUT.pretrained(name)) for name in item.get("pretrained", {}).values()}
+        assert needed | pretrained <= filled(stage, "deps", key, item)
+
+
+def test_applying_a_sweep_does_not_make_it_stale():
+    for stage, trainings in SWEEPS.items():
+        listed = body(stage)["params"]
+        assert f"{trainings}.${{item.training}}.config" in listed
+        assert not [name for name in listed if "overrides" in name or name.startswith("ground.")]
+
+
 def test_what_is_in_git_or_cheap_is_not_cached():
     for stage in (*SCORING, "table", "headline", "report"):
         for out in body(stage)["outs"]:
@@ -308,6 +337,8 @@ def test_imported_code_is_a_dependency(stage):
             f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
                                              "segmentation/", "photos")
         )  # fmt: skip
+    if stage in SWEEPS:  # pictures for MLflow
+        exempt += ("workbench/segmentation/",)
     if stage in ("segment", "paint", "sam"):
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
@@ -353,6 +384,6 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "paint", "sam", "measure")
+    timed = ("prep", *TRAININGS, *SWEEPS, "segment", "ground", "refer", "label", "paint", "sam", "measure")
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])
