@@ -28,7 +28,7 @@ from workbench.grounding.asked import AskJob, Say, ask_all
 from workbench.grounding.given import RLE, decode_masks, read_entities_file
 from workbench.grounding.grounder import Grounder
 from workbench.grounding.labelled import write_instances, write_panoptic
-from workbench.grounding.schema import GroundingAnswer, GroundingRequest
+from workbench.grounding.schema import GroundingAnswer, GroundingRequest, category_sentence
 from workbench.jobs import answer_job
 from workbench.photos import read_photo
 from workbench.segmentation.split import set_image_id, sets_of
@@ -85,12 +85,6 @@ def label_split(job: AskJob, say: Say) -> dict[str, Any]:
         counts, prompts = write_instances(asked.journal, output, list(groups), job.threshold)
     about = {f"num_{name}": counts[name] for name in ("entities", "dropped", "without_entity")}
     return {**asked.measured, **about, "prompts": prompts if groups.keys() != {""} else prompts[""]}
-
-
-def category_sentence(names: Sequence[str]) -> str:
-    """Return the prompt's sentence for one name or more (paper 5.3.3)."""
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"There might exist a {listed}."
 
 
 def in_parts(names: Sequence[str], count: int) -> list[Sequence[str]]:

@@ -8,8 +8,9 @@ from tests.workbench.narrated import write_world
 from workbench.datasets.sginw import SETS
 from workbench.datasets.worlds import write_worlds
 from workbench.errors import BadInput
-from workbench.grounding.label import category_sentence, in_parts, label_split
+from workbench.grounding.label import in_parts, label_split
 from workbench.grounding.labelled import paint_segments
+from workbench.grounding.schema import category_sentence
 from workbench.segmentation.split import pictures_of
 from workbench.stages.evaluate import evaluate_predictions
 
