@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from workbench.datasets.panoptic import map_name
 from workbench.datasets.pictures import read_picture
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics.json_records import ImageId, RecordsByImage
-from workbench.metrics.panoptic_quality import METRICS, Labels, PanopticQuality
+from workbench.metrics.panoptic_quality import METRICS, CategoryQuality, Labels, PanopticQuality
 from workbench.scoring.files import Left, locate, with_progress
 from workbench.scoring.kinds import FileScore
 
@@ -29,16 +30,42 @@ class PanopticImages:
 
     metrics: tuple[str, ...] = METRICS
     units: Mapping[str, str] = {}
-    needs_predictions = True
+    needs_predictions = False
 
     def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
-        """Score every annotated image; each must be predicted, be it as all void."""
-        assert predictions is not None
+        """Score every annotated image; each must be predicted, be it as all void.
+
+        Without predictions it scores the annotated segments with classes drawn at random.
+        """
         where = locate(source, split)
         if where.annotations is None:
             raise BadInput(source, "--dataset", "no annotation file", "give a COCO panoptic JSON")
         truth = PanopticFile(where.annotations, where.masks)
+        if predictions is None:
+            return score_drawn_classes(truth)
         return score_panoptic_files(truth, PanopticFile(predictions))
+
+
+def score_drawn_classes(truth: PanopticFile) -> FileScore:
+    """Score annotated segments whose classes are drawn at random, each that occurs as likely.
+
+    PQ and RQ are those of the expected numbers of right, wrong and missed segments; crowds are
+    left out. The floor of Table XIII for exact masks.
+    """
+    segments: Counter[int] = Counter()
+    for image_id in truth.image_ids():
+        found = truth.of(image_id)
+        assert found is not None
+        segments.update(one["category_id"] for one in found[1] if not one.get("iscrowd", 0))
+    quality, total, classes = PanopticQuality(truth.isthing), segments.total(), len(segments)
+    for category, number in segments.items():
+        right = number / classes
+        quality.categories[category] = CategoryQuality(
+            right, right, (total - number) / classes, number - right
+        )
+    remark = f"Not of a model: annotated masks, each of one of {classes} classes drawn at random."
+    counts = {"num_images": len(truth), "num_segments": total, "num_categories": classes}
+    return FileScore(quality.metrics(), counts, [remark] if classes else [])
 
 
 class PanopticFile:

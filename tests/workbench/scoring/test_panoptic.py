@@ -167,3 +167,11 @@ def test_kinds_and_names_as_entityseg_may_give_them(files):
 
     edit(files / "truth.json", rewrite)
     assert score_files(files).values == expected
+
+
+def test_classes_drawn_at_random_are_right_once_in_their_number(files):
+    """Two classes: 4 segments of class 10 and 2 of 20 in two pictures, crowds left out."""
+    found = evaluate_predictions(None, str(files / "truth.json"), "panoptic_quality", "val")
+    common, rare = 2 / (2 + 1 / 2 + 2 / 2), 1 / (1 + 2 / 2 + 1 / 2)
+    close(found["metrics"], PQ_Th=common, PQ_St=rare, PQ=(common + rare) / 2, SQ=1)
+    assert found["num_segments"] == 6
