@@ -19,10 +19,12 @@ from projects.gella.samples import GroundingSample, colored
 from projects.gella.tokens import PromptTokenizer, Tokens
 from workbench.datasets import EntityImage
 from workbench.datasets.json_files import read_json
-from workbench.datasets.narratives import Narrative, NarrativeDataset, load_narratives
+from workbench.datasets.narratives import Narrative, NarrativeDataset, Phrase, load_narratives
+from workbench.datasets.schema import Category
 from workbench.engine.draws import DrawDataset
 from workbench.errors import BadInput
 from workbench.files import sha256_file, sha256_tree
+from workbench.grounding.schema import category_sentence
 from workbench.paths import store_root
 from workbench.photos import read_photo
 
@@ -46,6 +48,9 @@ class GroundingDataset(DrawDataset):
         max_tokens: Longest prompt and answer.
         cache: Whether frozen image features and label maps are kept on disk between runs.
         max_samples: Keep the first narratives only.
+        category_share: Share of the pictures to ground that come with the names of all categories
+            of the split (5.3.3) instead of their narrative; those that a picture lacks mean
+            nothing in it.
 
     Raises:
         BadInput: Unknown task, shares that do not sum to 1, an empty split, or a cache of an
@@ -65,6 +70,7 @@ class GroundingDataset(DrawDataset):
         max_tokens: int = 512,
         cache: bool = True,
         max_samples: int | None = None,
+        category_share: float = 0.0,
     ) -> None:
         self.ratios = _checked_ratios(ratios or {"ground": 1.0})
         self.size, self.assignment, self.cache = colormap_size, assignment, cache
@@ -77,6 +83,9 @@ class GroundingDataset(DrawDataset):
             self.captions = self._open(captions)
         available = len(self.grounded.narratives)
         self.count = available if max_samples is None else min(max_samples, available)
+        self.category_share = category_share
+        entities = self.grounded.narratives.entities
+        self.categories = entities.seen_categories() if category_share else ()
 
     def _open(self, split: str) -> _Split:
         narratives = load_narratives(self.manifest, split)
@@ -113,11 +122,14 @@ class GroundingDataset(DrawDataset):
 
     def _ground(self, index: int) -> GroundingSample:
         narrative, image = self.grounded.narratives[index]
+        listed = bool(self.categories) and np.random.random() < self.category_share
+        if listed:
+            narrative = category_narrative(image, self.categories)
         labels = self._label_map(index, image)
         rng = np.random.default_rng(np.random.randint(2**31))
         colormap, masks = colored(labels, len(image.masks), self.assignment, rng)
         targets = phrase_targets(narrative, image)
-        grounded = torch.tensor([phrase.grounded for phrase in narrative.phrases])
+        grounded = torch.tensor([listed or phrase.grounded for phrase in narrative.phrases])
         pixels = self._image(self.grounded, index, image)
         tokens = self.answer(narrative)
         return GroundingSample("ground", pixels, tokens, colormap, masks, targets, grounded)
@@ -225,6 +237,19 @@ def phrase_targets(narrative: Narrative, image: EntityImage) -> torch.Tensor:
         for segment in phrase.segment_ids:
             targets[row, position[segment]] = True
     return targets
+
+
+def category_narrative(image: EntityImage, categories: Sequence[Category]) -> Narrative:
+    """Return all names as a narrative in which each means the entities of its class."""
+    sentence, end = category_sentence([category.name for category in categories]), 0
+    phrases = []
+    for category in categories:
+        start = sentence.index(category.name, end)
+        end = start + len(category.name)
+        owners = zip(image.segment_ids, image.category_ids, strict=True)
+        meant = tuple(segment for segment, owner in owners if owner == category.category_id)
+        phrases.append(Phrase(category.name, start, end, meant, len(meant) > 1))
+    return Narrative(int(image.image_id), 0, sentence, tuple(phrases))
 
 
 def decode_masks(image: EntityImage) -> NDArray[np.bool_]:

@@ -198,7 +198,7 @@ def test_fields_are_those_the_stages_read():
         "evaluate": {"table", "row", "predictions", "checkpoint", "dataset", "split"},
         "measure": {"table", "row", "metric", "dataset", "split", "against"},
     }
-    optional = {"evaluate": {"metric"}}
+    optional = {"evaluate": {"metric"}, "label": {"asked"}}
     for name, expected in fields.items():
         for key, item in PARAMS[name].items():
             assert set(item) - optional.get(name, set()) == expected, f"{name}.{key}"

@@ -113,6 +113,15 @@ class EntityDataset(Sequence[EntityImage]):
     def __iter__(self) -> Iterator[EntityImage]:
         return (self._read(key) for key in self._keys)
 
+    def seen_categories(self) -> tuple[Category, ...]:
+        """Return the categories that occur; pictures are read until every one was seen."""
+        unseen = {category.category_id for category in self.categories}
+        for image in self:
+            unseen.difference_update(image.category_ids)
+            if not unseen:
+                break
+        return tuple(each for each in self.categories if each.category_id not in unseen)
+
     def contiguous(self) -> dict[int, int]:
         """Return each category id's place among the ascending ids; EntitySeg's ids have gaps."""
         ids = sorted(category.category_id for category in self.categories)

@@ -41,6 +41,8 @@ class AskJob:
         field: Where in ``params.yaml`` the overrides are, for errors.
         work_dir: Folder of unfinished work.
         output: What is written: a file, or a path beside it, see the stages.
+        asked: Split whose pictures' classes `label` asks for; None for all that the annotations
+            list.
     """
 
     title: str
@@ -54,6 +56,7 @@ class AskJob:
     field: str
     work_dir: str
     output: str
+    asked: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ of `workbench.grounding.asked.AskJob`.
 
 The sentence is the paper's (5.3.3): "There might exist a person, dog, cat, ... and window."; the
 names, as the annotations have them (*assumed*), are the nouns, and each entity takes the class that
-it is associated with most. Entities at or below the threshold are dropped.
+it is associated with most. Entities at or below the threshold are dropped. ``asked`` leaves out the
+names of classes that no picture of a split has: all 133 of COCO occur, of a generated world's few.
 
 Modes: ``panoptic`` writes COCO's panoptic form, stuff of one class merged, as ``OUTPUT.json`` and
 PNGs in ``OUTPUT/``. ``instances`` writes COCO results with the association as score, as
@@ -28,7 +29,7 @@ from workbench.grounding.asked import AskJob, Say, ask_all
 from workbench.grounding.given import RLE, decode_masks, read_entities_file
 from workbench.grounding.grounder import Grounder
 from workbench.grounding.labelled import write_instances, write_panoptic
-from workbench.grounding.schema import GroundingAnswer, GroundingRequest
+from workbench.grounding.schema import GroundingAnswer, GroundingRequest, category_sentence
 from workbench.jobs import answer_job
 from workbench.photos import read_photo
 from workbench.segmentation.split import set_image_id, sets_of
@@ -87,12 +88,6 @@ def label_split(job: AskJob, say: Say) -> dict[str, Any]:
         counts, prompts = write_instances(asked.results(), output, list(groups), job.threshold)
     about = {f"num_{name}": counts[name] for name in ("entities", "dropped", "without_entity")}
     return {**asked.measured, **about, "prompts": prompts if groups.keys() != {""} else prompts[""]}
-
-
-def category_sentence(names: Sequence[str]) -> str:
-    """Return the prompt's sentence for one name or more (paper 5.3.3)."""
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"There might exist a {listed}."
 
 
 def in_parts(names: Sequence[str], count: int) -> list[Sequence[str]]:
@@ -200,6 +195,26 @@ def _groups(job: AskJob) -> dict[str, EntityDataset]:
     return groups
 
 
+def _asked_for(job: AskJob, groups: Mapping[str, EntityDataset]) -> tuple[Category, ...]:
+    """Return the classes of the split ``asked``; nothing where all are asked for.
+
+    Raises:
+        BadInput: It has none, or classes that the labelled split does not list.
+    """
+    from workbench.datasets import load_entities
+
+    if job.asked is None:
+        return ()
+    seen, field = load_entities(Path(job.manifest), job.asked).seen_categories(), "label: asked"
+    if not seen:
+        raise BadInput(job.manifest, field, f"split {job.asked} has no class", "name another")
+    for group, dataset in groups.items():
+        if not set(seen) <= set(dataset.categories):
+            problem = f"classes of split {job.asked} are not all of {group or job.split}'s"
+            raise BadInput(job.manifest, field, problem, "leave it out: all classes are asked for")
+    return seen
+
+
 def _pictures(job: AskJob, groups: Mapping[str, EntityDataset]) -> Iterator[Picture]:
     """Yield the pictures of all groups, with given entities or the annotated ones.
 
@@ -207,7 +222,7 @@ def _pictures(job: AskJob, groups: Mapping[str, EntityDataset]) -> Iterator[Pict
         BadInput: Given entities of no picture or of another size, or an unknown category.
     """
     given = None if job.entities is None else read_entities_file(Path(job.entities))
-    matched = given is None
+    matched, asked = given is None, _asked_for(job, groups)
     for group, dataset in groups.items():
         known = {category.category_id for category in dataset.categories}
         for image in dataset:
@@ -225,7 +240,8 @@ def _pictures(job: AskJob, groups: Mapping[str, EntityDataset]) -> Iterator[Pict
                     field = f"image {key!r}: entities[{at}].segmentation.size"
                     problem = f"{code['size']}, not {list(size)}"
                     raise BadInput(job.entities or job.manifest, field, problem, "use its entities")
-            yield Picture(group, image.image_id, size, image.file, codes, dataset.categories)
+            categories = asked or dataset.categories
+            yield Picture(group, image.image_id, size, image.file, codes, categories)
     if not matched:
         problem = f"no entity in any picture of split {job.split}"
         fix = f"segment the pictures of split {job.split}"

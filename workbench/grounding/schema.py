@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 WITHHELD = (None, "image", "colormap")
+
+
+def category_sentence(names: Sequence[str]) -> str:
+    """Return the sentence that asks for classes by one name or more (paper 5.3.3)."""
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"There might exist a {listed}."
 
 
 @dataclass(frozen=True)

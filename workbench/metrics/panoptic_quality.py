@@ -36,12 +36,12 @@ Segments = Sequence[Mapping[str, Any]]
 
 @dataclass
 class CategoryQuality:
-    """Sums of one category over all pictures."""
+    """Sums of one category over all pictures; numbers of segments may be expected ones."""
 
     iou: float = 0.0
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
+    tp: float = 0
+    fp: float = 0
+    fn: float = 0
 
     @property
     def occurs(self) -> bool:

@@ -60,6 +60,7 @@ def ask_with_every_seed(stage: str, key: str, modes: tuple[str, ...], suffix: st
                 field=f"{stage}.{key}.overrides",
                 work_dir=str(store_root() / "work_dirs" / stage),
                 output=str(aside / f"seed-{seed}{suffix}"),
+                asked=item.get("asked"),
             )
             measured = run_job(f"workbench.grounding.{stage}", job, launch)
             journals += [Path(name) for name in measured.pop("journals")]

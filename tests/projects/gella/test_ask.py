@@ -50,7 +50,7 @@ def test_classes_in_one_prompt_or_as_many_as_the_context_needs(model, tmp_path):
 def fits(model, world):
     """Return a context that holds one name and not two."""
     from projects.gella import prompts
-    from workbench.grounding.label import category_sentence
+    from workbench.grounding.schema import category_sentence
 
     def length(names):
         tokenizer = model.language.tokenizer

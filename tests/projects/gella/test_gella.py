@@ -5,6 +5,7 @@ import torch
 from projects.gella import prompts
 from projects.gella.samples import colored
 from projects.gella.tokens import IGNORED, PromptTokenizer
+from workbench.datasets import load_entities
 from workbench.engine.draws import Draw
 from workbench.errors import BadInput, MissingInput
 from workbench.grounding.schema import GroundingRequest
@@ -129,6 +130,18 @@ class TestDataset:
     def test_shares_must_sum_to_one(self, dataset):
         with pytest.raises(BadInput, match="sum to 1"):
             dataset(ratios={"ground": 0.5})
+
+    def test_lists_of_categories_judge_each_name_in_every_picture(self, dataset, world):
+        data = dataset(category_share=1.0)
+        seen = load_entities(world, "train").seen_categories()
+        assert 1 < len(seen) < len(load_entities(world, "train").categories)
+        for at in range(3):
+            sample = data[at]["samples"]
+            classes = data.grounded.narratives[at][1].category_ids
+            meant = [[owner == each.category_id for owner in classes] for each in seen]
+            assert sample.targets.tolist() == meant and sample.grounded.all()
+            answer = data.tokenizer.decode([i for i in sample.tokens.labels if i != IGNORED])
+            assert prompts.read_answer(answer) == [each.name for each in seen]
 
 
 class TestGround:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from tests.workbench.narrated import write_world
 from workbench.datasets.sginw import SETS
 from workbench.datasets.worlds import write_worlds
 from workbench.errors import BadInput
-from workbench.grounding.label import category_sentence, in_parts, label_split
+from workbench.grounding.label import in_parts, label_split
 from workbench.grounding.labelled import paint_segments
+from workbench.grounding.schema import category_sentence
 from workbench.segmentation.split import pictures_of
 from workbench.stages.evaluate import evaluate_predictions
 
@@ -57,6 +59,29 @@ def test_panoptic_scores_one(tmp_path, monkeypatch, world):
     assert (measured["num_entities"], measured["num_dropped"], measured["prompts"]) == (6, 0, 1)
     assert stub.requests[0].caption == "There might exist a cat and grass."
     assert stub.requests[0].nouns == ("cat", "grass")
+
+
+def test_classes_of_a_split_alone_are_asked_for(tmp_path, monkeypatch, world):
+    stub = use(monkeypatch, StubGrounder(rule))
+    extra = {"id": 3, "name": "sky", "isthing": 0}
+    edited(world, lambda content: content["categories"].append(extra))
+    made = job(tmp_path, world, "seed-0", mode="panoptic")
+    label_split(made, print)
+    label_split(replace(made, asked="val"), print)
+    assert {request.nouns for request in stub.requests[:2]} == {("cat", "grass", "sky")}
+    assert {request.nouns for request in stub.requests[2:]} == {("cat", "grass")}
+
+
+def test_classes_of_a_split_with_others_cannot_be_asked_for(tmp_path, monkeypatch, world):
+    use(monkeypatch, StubGrounder(rule))
+    content = json.loads((world.parent / "panoptic.json").read_text())
+    content["categories"][0]["name"] = "dog"
+    (world.parent / "dogs.json").write_text(json.dumps(content))
+    manifest = json.loads(world.read_text())
+    manifest["splits"]["dogs"] = {**manifest["splits"]["val"], "annotations": "dogs.json"}
+    world.write_text(json.dumps(manifest))
+    with pytest.raises(BadInput, match="classes of split dogs are not all of val's"):
+        label_split(job(tmp_path, world, "seed-0", mode="panoptic", asked="dogs"), print)
 
 
 def test_below_the_threshold_is_void(tmp_path, monkeypatch, world):

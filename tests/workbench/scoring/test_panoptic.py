@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from workbench.errors import BadInput, MissingInput
-from workbench.scoring.panoptic import PanopticFile, score_panoptic_files
+from workbench.scoring.panoptic import PanopticFile, read_colours, score_panoptic_files
 from workbench.stages.evaluate import evaluate_predictions
 
 TRUTH = np.array([[1, 1, 1, 2, 2, 2]] * 2 + [[3, 3, 0, 0, 4, 4]] * 2)
@@ -167,3 +167,24 @@ def test_kinds_and_names_as_entityseg_may_give_them(files):
 
     edit(files / "truth.json", rewrite)
     assert score_files(files).values == expected
+
+
+def test_classes_drawn_at_random_are_right_once_in_their_number(files):
+    """Two classes: 4 segments of class 10 and 2 of 20 in two pictures, crowds left out."""
+    found = evaluate_predictions(None, str(files / "truth.json"), "panoptic_quality", "val")
+    common, rare = 2 / (2 + 1 / 2 + 2 / 2), 1 / (1 + 2 / 2 + 1 / 2)
+    close(found["metrics"], PQ_Th=common, PQ_St=rare, PQ=(common + rare) / 2, SQ=1)
+    assert found["num_segments"] == 6
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1", "I;16"])
+def test_colours_are_those_of_pillow(tmp_path, mode):
+    values = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    picture = Image.fromarray(values)
+    if mode == "I;16":
+        picture = Image.fromarray(values[..., 0].astype(np.uint16) * 257)
+    elif mode != "RGB":
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "map.png")
+    expected = np.asarray(Image.open(tmp_path / "map.png").convert("RGB"))
+    assert (read_colours(tmp_path / "map.png") == expected).all()

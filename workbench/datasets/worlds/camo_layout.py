@@ -60,11 +60,11 @@ def _scene(rng: np.random.Generator, spec: SetSpec) -> Scene:
 
 
 def _hidden(rng: np.random.Generator, spec: SetSpec, wide: Ints) -> Layer:
-    """Draw an animal whose surface is the ground some pixels off, a little lighter or darker."""
+    """Draw an animal whose surface is the ground some pixels off, lighter or darker."""
     name = list(ANIMALS)[draw(rng, 0, len(ANIMALS) - 1)]
     pose = random_pose(rng, spec.extent, spec.size, spread=80)
     mask, (top, left, bottom, right) = compact_mask(ANIMALS[name], pose, spec.size)
     down, across = draw(rng, 6, SHIFT), draw(rng, 6, SHIFT)
     image = wide[top + down : bottom + down, left + across : right + across]
-    shade = draw(rng, 5, 14) * (1 if draw(rng, 0, 1) else -1)
+    shade = draw(rng, *spec.shade) * (1 if draw(rng, 0, 1) else -1)
     return Layer(name, mask, (top, left, bottom, right), np.clip(image + shade, 0, 255))

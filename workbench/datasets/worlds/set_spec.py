@@ -36,6 +36,8 @@ class SetSpec:
             one object is made of.
         extent: Full side of an object.
         noise: Largest sensor noise in grey levels.
+        shade: Of CAMO++ alone: by how many grey levels an object is lighter or darker than what is
+            around it.
     """
 
     format: str
@@ -45,6 +47,7 @@ class SetSpec:
     objects: Range
     extent: Range
     noise: int
+    shade: Range = (0, 0)
 
 
 def parse_set_spec(name: str, raw: dict[str, Any], where: str | Path = "worlds.yaml") -> SetSpec:
@@ -54,6 +57,8 @@ def parse_set_spec(name: str, raw: dict[str, Any], where: str | Path = "worlds.y
         BadInput: A field is missing, unknown, of the wrong type or out of range.
     """
     known = [field.name for field in fields(SetSpec)]
+    if raw["format"] != "camo_pp":
+        known.remove("shade")
     for key in raw:
         if key not in known:
             fix = f"use one of: {', '.join(known)}"
@@ -76,6 +81,7 @@ def parse_set_spec(name: str, raw: dict[str, Any], where: str | Path = "worlds.y
         objects=_pair(where, f"{name}.objects", raw["objects"], least=1),
         extent=_pair(where, f"{name}.extent", raw["extent"], least=8),
         noise=_whole(where, f"{name}.noise", raw["noise"], least=1, most=127),
+        shade=_pair(where, f"{name}.shade", raw.get("shade", [0, 0]), least=0),
     )
 
 
