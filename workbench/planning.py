@@ -5,7 +5,6 @@ What a stage takes comes from `workbench.pipeline.records`; what is not known, t
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,10 +17,8 @@ from workbench.pipeline.changes import Change, Workspace, find_changes, stale_st
 from workbench.pipeline.missing import Missing, find_missing
 from workbench.pipeline.records import GIB, Expected, Records, known, total
 from workbench.pipeline.stages import read_pipeline
+from workbench.processes import default_jobs, memory_gib
 from workbench.schedule import makespan
-
-# What one stage may take of the machine's memory, libraries included, before fewer run at once.
-GIB_A_STAGE = 2.0
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ def plan(*targets: str, jobs: int | None = None) -> Plan:
 
     Args:
         *targets: Stages (``headline``, ``table@VI``, ``train@cropformer``); all without one.
-        jobs: Stages that run at once, at most (default: `default_jobs`).
+        jobs: Stages that run at once, at most (default: `workbench.processes.default_jobs`).
 
     Raises:
         BadInput: No such target, or a pipeline file that DVC cannot read.
@@ -203,7 +200,7 @@ def plan(*targets: str, jobs: int | None = None) -> Plan:
         ),
         len(names),
         shutil.disk_usage(root).free / GIB,
-        _machine_memory_gib(),
+        memory_gib(),
         find_missing(root, params, pipeline, list(stale), changes),
         {**pipeline.upstream, **last},
         jobs or default_jobs(params["scale"]),
@@ -216,27 +213,6 @@ def _reason(changes: Sequence[Change] | None, after: str | None) -> str:
         return f"after {after}"
     more = f" and {len(changes) - 2} more" if len(changes) > 2 else ""
     return "; ".join(map(str, changes[:2])) + more
-
-
-def default_jobs(scale: str) -> int:
-    """Return how many stages to run at once: one a core, as far as memory goes.
-
-    At paper scale it is one, as a training there has the machine's GPUs to itself.
-    """
-    if scale == "paper":
-        return 1
-    return max(1, min(num_cores(), int(_machine_memory_gib() / GIB_A_STAGE)))
-
-
-def num_cores() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _machine_memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
 
 
 def format_seconds(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Processes: their share of the cores, and their ends."""
+"""Processes: their share of the machine, and their ends."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import threading
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
+GIB = 2**30
+# What one stage may take of the machine's memory, libraries included, before fewer run at once.
+GIB_A_STAGE = 2.0
 
 
 def cores() -> int:
@@ -18,6 +21,21 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_gib() -> float:
+    """Return the machine's memory in GiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+
+
+def default_jobs(scale: str) -> int:
+    """Return how many stages to run at once: one a core, as far as memory goes.
+
+    At paper scale it is one, as a training there has the machine's GPUs to itself.
+    """
+    if scale == "paper":
+        return 1
+    return max(1, min(cores(), int(memory_gib() / GIB_A_STAGE)))
 
 
 def die_with_parent() -> None:

@@ -27,8 +27,8 @@ from typing import NoReturn
 from workbench.cli.output import StatusLine, positive, say_error
 from workbench.errors import EsgError, Interrupted
 from workbench.paths import project_root
-from workbench.planning import Plan, num_cores, plan
-from workbench.processes import die_with_parent
+from workbench.planning import Plan, plan
+from workbench.processes import cores, die_with_parent
 from workbench.progress import UNKNOWN_SECONDS, Progress
 from workbench.schedule import Schedule
 
@@ -46,7 +46,7 @@ def reproduce(targets: Sequence[str], jobs: int | None = None) -> int:
 
     Args:
         targets: Stages; all of the pipeline without one.
-        jobs: Stages at once, at most (default: `workbench.planning.default_jobs`).
+        jobs: Stages at once, at most (default: `workbench.processes.default_jobs`).
 
     Returns:
         0; 1 if a stage failed; 75 if asked to stop, after which the same call resumes.
@@ -65,7 +65,7 @@ def reproduce(targets: Sequence[str], jobs: int | None = None) -> int:
 
 def _threads(jobs: int) -> int:
     """Return each stage's share of the cores, or what the user allows if that is less."""
-    share = max(1, num_cores() // jobs)
+    share = max(1, cores() // jobs)
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
 

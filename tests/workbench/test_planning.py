@@ -8,7 +8,8 @@ import pytest
 from workbench.errors import BadInput
 from workbench.pipeline.missing import Missing
 from workbench.pipeline.records import Expected
-from workbench.planning import Plan, PlannedStage, default_jobs, format_seconds, plan
+from workbench.planning import Plan, PlannedStage, format_seconds, plan
+from workbench.processes import default_jobs
 
 
 def stage(
@@ -54,9 +55,9 @@ def test_time_and_memory_with_several_at_once():
 
 
 def test_jobs_follow_cores_and_memory(monkeypatch):
-    monkeypatch.setattr("workbench.planning.num_cores", lambda: 8)
+    monkeypatch.setattr("workbench.processes.cores", lambda: 8)
     for memory, jobs in ((64.0, 8), (9.0, 4), (1.0, 1)):
-        monkeypatch.setattr("workbench.planning._machine_memory_gib", lambda memory=memory: memory)
+        monkeypatch.setattr("workbench.processes.memory_gib", lambda memory=memory: memory)
         assert default_jobs("mini") == jobs
     assert default_jobs("paper") == 1
 

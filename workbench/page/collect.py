@@ -161,7 +161,7 @@ def parse_table(text: str, where: str) -> dict[str, Any]:
 
 def not_run(spec: TableSpec, scale: str) -> dict[str, Any]:
     """Return the content of a table of which nothing has been run."""
-    return build_table(spec, scale, {}, lambda other: None)
+    return build_table(spec, scale, {})
 
 
 def load_paper(root: Path) -> Paper:

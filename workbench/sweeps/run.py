@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import write_json
 from workbench.paths import store_root
-from workbench.planning import default_jobs, num_cores
-from workbench.processes import die_with_parent
+from workbench.processes import cores, default_jobs, die_with_parent
 from workbench.sweeps.prepare import Sweep, prepare
 from workbench.sweeps.results import Standing, standing, trial_line, write_results
 from workbench.sweeps.study import Place, open_study
@@ -197,7 +196,7 @@ class _Crew:
             raise EsgError(f"{self.job.name}: no worker is left; {fix}")
 
     def _start(self, index: int, request: Path) -> subprocess.Popen[bytes]:
-        share = max(1, num_cores() // self.count)
+        share = max(1, cores() // self.count)
         asked = os.environ.get("OMP_NUM_THREADS", "")
         threads = min(share, int(asked)) if asked.isdecimal() and int(asked) else share
         command = [sys.executable, "-m", "workbench.sweeps.worker", str(request)]
