@@ -89,24 +89,23 @@ def grounding_sheet(layout: Layout, dataset: str, split: str, made: Sequence[Mad
     Raises:
         EsgError, OSError, ValueError, KeyError: Data or predictions cannot be used.
     """
-    narratives = load_narratives(layout.manifest(dataset), split, only_grounded=True)
-    chosen = [narratives[at] for at in _spread(len(narratives))]
-    captions = [narrative.caption for narrative, _ in chosen]
-    wanted = [image.image_id for _, image in chosen]
-    found = [_records(each.predictions, "image_id", wanted) for each in made]
-    given = [_records(each.masks, "image_id", wanted) if each.masks else {} for each in made]
+    narratives = load_narratives(layout.manifest(dataset), split)
+    grounded = _records(made[0].predictions, "narrative")
+    chosen = [list(grounded)[at] for at in _spread(len(grounded))]
+    found = [_records(each.predictions, "narrative", chosen) for each in made]
+    given = [_records(each.masks, "image_id") if each.masks else {} for each in made]
     rows, said = [], []
-    for (_, image), caption in zip(chosen, captions, strict=True):
+    for number in chosen:
+        narrative, image = narratives[number]
         photo, name = read_photo(image.file), image.file_name
         row = [_picture(photo, f"Photograph {name}")]
         row.append(_picture(_overlay(photo, image.masks), f"Annotated entities of {name}"))
         row.append(_picture(_colormap(image), f"Colormap of the annotated entities of {name}"))
         for each, records, masks in zip(made, found, given, strict=True):
-            record = records[image.image_id]
-            meant = _meant(record, _by_id(image, masks.get(image.image_id)))
-            row.append(_picture(_overlay(photo, meant), f"{each.label}: nouns of {name}"))
+            meant = _meant(records.get(number), _by_id(image, masks.get(image.image_id)))
+            row.append(_picture(_overlay(_grey(photo), meant), f"{each.label}: nouns of {name}"))
         rows.append(tuple(row))
-        said.append(_words(caption, found[0][image.image_id]) if found else ((caption, None),))
+        said.append(_words(narrative.caption, found[0][number]))
     columns = ("photograph", "entities", "colormap", *(each.label for each in made))
     return Sheet(columns, tuple(rows), tuple(said))
 
@@ -117,17 +116,13 @@ def _spread(count: int) -> list[int]:
     return [at * count // number for at in range(number)]
 
 
-def _records(path: Path, key: str, wanted: Collection[Any]) -> dict[Any, dict[str, Any]]:
-    """Return the first record of each wanted picture in a file of JSON lines."""
-    found: dict[Any, dict[str, Any]] = {}
+def _records(
+    path: Path, key: str, wanted: Collection[Any] | None = None
+) -> dict[Any, dict[str, Any]]:
+    """Return the records of a file of JSON lines by a key, all or those that are wanted."""
     with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            record = json.loads(line)
-            if record[key] in wanted:
-                found.setdefault(record[key], record)
-            if len(found) == len(wanted):
-                break
-    return found
+        records = (json.loads(line) for line in stream)
+        return {r[key]: r for r in records if wanted is None or r[key] in wanted}
 
 
 def _confident(record: Mapping[str, Any] | None) -> list[RLE]:
@@ -142,13 +137,13 @@ def _by_id(image: EntityImage, record: Mapping[str, Any] | None) -> dict[int, RL
     return {n: each["segmentation"] for n, each in enumerate(record["entities"], start=1)}
 
 
-def _meant(record: Mapping[str, Any], masks: Mapping[int, RLE]) -> list[RLE]:
-    """Return a mask for each noun, of all entities that it means."""
+def _meant(record: Mapping[str, Any] | None, masks: Mapping[int, RLE]) -> list[RLE]:
+    """Return a mask for each noun, of all entities that it means; none without a record."""
     from pycocotools import mask as coco_mask
 
     return [
         coco_mask.merge([_bytes(masks[number]) for number in phrase["entity_ids"]])
-        for phrase in record["phrases"]
+        for phrase in (record["phrases"] if record else ())
     ]
 
 
@@ -160,6 +155,11 @@ def _bytes(code: RLE) -> dict[str, Any]:
 def _overlay(photo: Pixels, masks: Sequence[RLE]) -> Pixels:
     height, width = photo.shape[:2]
     return draw_overlay(photo, paint_label_map(masks, (height, width)))
+
+
+def _grey(photo: Pixels) -> Pixels:
+    """Return a photograph without colours, so that those of masks can be told."""
+    return np.repeat(photo.mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
 
 
 def _colormap(image: EntityImage) -> Pixels:
