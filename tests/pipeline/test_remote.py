@@ -1,4 +1,4 @@
-"""What one clone pushes, another pulls: nothing is made again, and what DVC shows of it is there."""
+"""What one clone pushes, another pulls, and nothing is made again; what DVC shows of it."""
 
 import re
 import shutil
