@@ -106,6 +106,9 @@ def test_upstream_keys_exist():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
         assert name in (PARAMS["segment"] if folder == "entities" else {"png/manifest.json"})
+    for key, item in {**PARAMS["ground"], **PARAMS["refer"], **PARAMS["label"]}.items():
+        parts = PARAMS["finetune"][item["checkpoint"]]["pretrained"]
+        assert item["pretrained"] == {name: parts[name] for name in ("clip", "llm")}, key
     for key, item in {**PARAMS["refer"], **PARAMS["label"]}.items():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
@@ -174,6 +177,7 @@ def test_fields_are_those_the_stages_read():
         "ground": {
             "checkpoint",
             "project",
+            "pretrained",
             "dataset",
             "split",
             "masks",
@@ -183,7 +187,16 @@ def test_fields_are_those_the_stages_read():
         },
         **dict.fromkeys(
             ("refer", "label"),
-            {"checkpoint", "project", "dataset", "split", "masks", "mode", "threshold"},
+            {
+                "checkpoint",
+                "project",
+                "pretrained",
+                "dataset",
+                "split",
+                "masks",
+                "mode",
+                "threshold",
+            },
         ),
         "count": {"table", "row", "config"},
         "evaluate": {"table", "row", "predictions", "checkpoint", "dataset", "split"},
