@@ -174,11 +174,13 @@ class ToyProject:
         return json.loads(files[-1].read_text())
 
     def mlflow_runs(self) -> list[Any]:
+        """The trainings in the project's store."""
         from workbench.tracking.store import open_store
 
         client = open_store(self.root)
         found = client.get_experiment_by_name("esg/toys")
-        return list(client.search_runs([found.experiment_id]))
+        query = "tags.`esg.level` = 'training'"
+        return list(client.search_runs([found.experiment_id], query))
 
 
 def _train_here(root: str, job: dict[str, Any], environment: dict[str, str]) -> None:

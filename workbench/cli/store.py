@@ -75,13 +75,12 @@ def run_reap(arguments: argparse.Namespace) -> int:
 def _reapers() -> dict[str, Callable[[Path], list[Closed]]]:
     """Return, by the kind of thing, the function that closes the dead ones of a checkout."""
     from workbench.tracking.liveness import reap
-    from workbench.tracking.store import tracking_uri
+    from workbench.tracking.store import reason, tracking_uri
 
     def runs(root: Path) -> list[Closed]:
         try:
             return reap(root)
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise EsgError(f"{tracking_uri(root)}: does not answer ({reason})") from error
+            raise EsgError(f"{tracking_uri(root)}: does not answer ({reason(error)})") from error
 
     return {"runs": runs}

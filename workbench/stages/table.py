@@ -88,14 +88,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 def log(table_id: str) -> None:
     """Log a written table to the store of runs; one that is away stops nothing."""
-    from workbench.tracking.store import open_store
+    from workbench.tracking.store import open_store, reason
     from workbench.tracking.tables import log_tables
 
     root = store_root()
     try:
         log_tables(open_store(root), root, project_root(), [table_id])
     except Exception as error:
-        print(f"table {table_id}: MLflow does not answer ({error}); `esg sync` logs it later")
+        print(
+            f"table {table_id}: MLflow does not answer ({reason(error)}); `esg sync` logs it later"
+        )
 
 
 if __name__ == "__main__":

@@ -124,6 +124,10 @@ class Journal:
         for record, _ in self.read(limit=-1):
             yield record
 
+    def is_begun(self) -> bool:
+        """Whether it has a record; a kill may leave a file without one."""
+        return bool(self.read(limit=1))
+
     @property
     def delivered(self) -> Delivered:
         try:

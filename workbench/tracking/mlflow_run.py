@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import EsgError
+from workbench.files import sha256_file
 from workbench.params import load_params, stage_of
 from workbench.paths import Layout
 from workbench.tracking.delivery import Delivery
 from workbench.tracking.git import git_state
 from workbench.tracking.journal import RUN_FILE, Journal, Record
 from workbench.tracking.liveness import close_dead_runs, process_tags
-from workbench.tracking.store import Opening
+from workbench.tracking.store import Opening, reason
 from workbench.tracking.system import SystemMeter
 from workbench.tracking.tasks import rows_of_training, task_of_training
 
-__all__ = ["RUN_FILE", "RunIdentity", "TrackedRun", "first_line", "open_run"]
+__all__ = ["RUN_FILE", "RunIdentity", "TrackedRun", "open_run"]
 
 DELIVER_EVERY_S = 2.0
 LONGEST_PAUSE_S = 60.0
@@ -121,8 +122,6 @@ def git_tags(root: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    from workbench.files import sha256_file
-
     return sha256_file(path) if path.is_file() else ""
 
 
@@ -229,16 +228,11 @@ class TrackedRun:
         except Exception as error:
             if not self.pause_s:
                 self.say(
-                    f"MLflow does not answer ({first_line(error)}); the work goes on, "
+                    f"MLflow does not answer ({reason(error)}); the work goes on, "
                     f"`esg sync` delivers {self.journal.path} later"
                 )
             self.pause_s = min(LONGEST_PAUSE_S, 2 * self.pause_s or DELIVER_EVERY_S)
         self._retry_at = time.monotonic() + self.pause_s
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says, on one short line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _last_steps(records: Iterable[Record]) -> tuple[int, int]:
@@ -268,7 +262,7 @@ def open_run(
     journal = Journal.of_folder(folder)
     if not journal.claim(CLAIM_S):
         raise EsgError(f"{journal.path}: another process logs here; wait for it or end it")
-    if journal.path.is_file():
+    if journal.is_begun():
         journal.append({"tags": git_tags(root) | process_tags(), "status": "RUNNING"})
     else:
         journal.append({"open": asdict(identity.opening(root, journal.id))})

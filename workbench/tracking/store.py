@@ -112,6 +112,11 @@ def open_store(root: Path) -> MlflowClient:
     return client
 
 
+def reason(error: Exception) -> str:
+    """Return why a store did not answer, on one short line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 @contextmanager
 def store_lock(root: Path) -> Iterator[None]:
     """Keep other processes of this checkout from making the same thing at the same time."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from workbench.errors import EsgError
 from workbench.tracking.delivery import Delivery
 from workbench.tracking.journal import Journal, journals
-from workbench.tracking.store import open_store, tracking_uri
+from workbench.tracking.store import open_store, reason, tracking_uri
 from workbench.tracking.tables import log_tables
 
 
@@ -51,8 +51,9 @@ def sync(root: Path) -> Synced:
     except EsgError:
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise EsgError(f"{done.store}: does not answer ({reason}); nothing is lost") from error
+        raise EsgError(
+            f"{done.store}: does not answer ({reason(error)}); nothing is lost"
+        ) from error
     return done
 
 

@@ -53,6 +53,7 @@ class Leaf:
         id: Unlike that of any other run.
         name: Shown in the list of runs.
         parent: Id of the run above it.
+        time_ms: Its start, in ms since 1970; of no meaning but for the order of runs.
         made: The row's provenance records that it stands for, one a seed and part.
         values: Its numbers by column.
     """
@@ -60,6 +61,7 @@ class Leaf:
     id: str
     name: str
     parent: str
+    time_ms: int
     made: list[Mapping[str, Any]]
     values: Mapping[str, float]
 
@@ -94,13 +96,14 @@ class TableLog:
 
     def log(self) -> bool:
         """Log the table unless it is there; True if it was logged."""
-        parent = self._run(f"{self.table}/{self.scale}/{self.digest}", self._name(), self._tags())
+        identity = f"{self.table}/{self.scale}/{self.digest}"
+        parent = self._run(identity, self._name(), self._tags(), self.time_ms)
         run = self.client.get_run(parent)
         if run.info.status == "FINISHED":
             return False
         # Points that an interrupted call logged have this time, and are not logged twice.
         self.time_ms = run.info.start_time
-        rows = {row["id"]: self._log_row(parent, row) for row in self._rows()}
+        rows = {row["id"]: self._log_row(parent, row, time) for row, time in self._rows()}
         for path in (self.layout.table(self.table, kind) for kind in ("json", "md")):
             if (self.project / path).is_file():
                 self.client.log_artifact(parent, str(self.project / path))
@@ -110,8 +113,10 @@ class TableLog:
         self.client.set_terminated(parent)
         return True
 
-    def _rows(self) -> Iterable[Mapping[str, Any]]:
-        return (row for row in self.content["rows"] if row["status"] == "reproduced")
+    def _rows(self) -> Iterable[tuple[Mapping[str, Any], int]]:
+        """Yield rows with their start, in ms: the UI lists the latest first, as the paper does."""
+        rows = [row for row in self.content["rows"] if row["status"] == "reproduced"]
+        return ((row, self.time_ms + len(rows) - index) for index, row in enumerate(rows))
 
     def _name(self) -> str:
         return f"Table {self.table} ({self.scale})"
@@ -124,8 +129,8 @@ class TableLog:
             "mlflow.source.name": f"dvc repro table@{self.table}",
         }
 
-    def _run(self, identity: str, name: str, tags: Mapping[str, str]) -> str:
-        opening = Opening(identity, self.task, name, self.time_ms, tags)
+    def _run(self, identity: str, name: str, tags: Mapping[str, str], time_ms: int) -> str:
+        opening = Opening(identity, self.task, name, time_ms, tags)
         return find_or_create_run(self.client, self.root, opening)
 
     def _supersede(self, experiment: str, parent: str) -> None:
@@ -136,7 +141,7 @@ class TableLog:
             self.client.set_tag(old.info.run_id, CURRENT_TAG, "false")
         self.client.set_tag(parent, CURRENT_TAG, "true")
 
-    def _log_row(self, parent: str, row: Mapping[str, Any]) -> str:
+    def _log_row(self, parent: str, row: Mapping[str, Any], time_ms: int) -> str:
         """Log a row, with a run for each of its seeds below it if there are several."""
         made = row["provenance"]["runs"]
         values = {
@@ -145,7 +150,7 @@ class TableLog:
             if value["reproduced"] is not None
         }
         identity = f"{self.table}/{self.scale}/{self.digest}/{row['id']}"
-        leaf = Leaf(identity, row["label"], parent, made, values)
+        leaf = Leaf(identity, row["label"], parent, time_ms, made, values)
         seeds = sorted({run["seed"] for run in made if run["seed"] is not None})
         run_id = self._open(leaf, row, "row")
         self._log_values(run_id, _beside_printed(row["values"]))
@@ -155,16 +160,16 @@ class TableLog:
             self._log_values(run_id, values)
             for seed in seeds:
                 self._log_seed(run_id, identity, row, seed)
-        self.client.set_terminated(run_id, end_time=self.time_ms)
+        self.client.set_terminated(run_id, end_time=time_ms)
         return run_id
 
     def _log_seed(self, parent: str, identity: str, row: Mapping[str, Any], seed: int) -> None:
         made = [run for run in row["provenance"]["runs"] if run["seed"] == seed]
         name = f"{row['label']}, seed {seed}"
-        leaf = Leaf(f"{identity}/{seed}", name, parent, made, {})
+        leaf = Leaf(f"{identity}/{seed}", name, parent, self.time_ms - seed, made, {})
         run_id = self._open(leaf, row, "seed")
         self._fill(run_id, leaf, row)
-        self.client.set_terminated(run_id, end_time=self.time_ms)
+        self.client.set_terminated(run_id, end_time=leaf.time_ms)
 
     def _open(self, leaf: Leaf, row: Mapping[str, Any], level: str) -> str:
         """Make a run with its tags and parameters."""
@@ -186,7 +191,7 @@ class TableLog:
             PARENT_TAG: leaf.parent,
         }
         known = {name: text for name, text in (self._tags() | tags).items() if text}
-        run_id = self._run(leaf.id, leaf.name, known)
+        run_id = self._run(leaf.id, leaf.name, known, leaf.time_ms)
         params = {
             "training": training_of_row(self.params, item),
             "device": _joined(leaf.made, "device"),

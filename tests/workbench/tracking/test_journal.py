@@ -34,6 +34,14 @@ def test_record_cut_off_by_a_kill_is_left_out(tmp_path: Path) -> None:
     assert list(again.records()) == [{"step": 1}, {"step": 3}]
 
 
+def test_first_record_cut_off_by_a_kill_leaves_nothing_begun(tmp_path: Path) -> None:
+    journal = Journal.of_folder(tmp_path)
+    journal.path.write_text('{"open": {')
+    assert journal.claim() and not journal.is_begun()
+    journal.append({"open": {}})
+    assert journal.is_begun()
+
+
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     journal = journal_with(tmp_path, {"step": 1})
     other = Journal(journal.path)

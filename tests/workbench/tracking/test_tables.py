@@ -85,6 +85,7 @@ def test_rows_are_below_their_table_and_named_as_in_it(project: Path) -> None:
     assert {run.data.tags["mlflow.parentRunId"] for run in rows} == {table.info.run_id}
     assert [run.info.run_name for run in seeds] == ["Row two, seed 0", "Row two, seed 1"]
     assert {run.data.tags["mlflow.parentRunId"] for run in seeds} == {rows[1].info.run_id}
+    assert rows[0].info.start_time > rows[1].info.start_time  # listed in the table's order
     keys = {"APe", "printed/APe", "difference/APe"}
     assert [set(run.data.metrics) for run in rows] == [keys, keys]
     assert [run.data.metrics["APe"] for run in (*rows, *seeds)] == [40.0, 43.0, 42.0, 44.0]
