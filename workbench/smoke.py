@@ -48,6 +48,7 @@ def prepare(root: Path, copy: Path) -> None:
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     params = load_params(root) | {"scale": "smoke", "own_data": {}, "sam_weights": None}
     for stage in TRAININGS:
