@@ -153,7 +153,7 @@ class TableLog:
         leaf = Leaf(identity, row["label"], parent, time_ms, made, values)
         seeds = sorted({run["seed"] for run in made if run["seed"] is not None})
         run_id = self._open(leaf, row, "row")
-        self._log_values(run_id, _beside_printed(row["values"]))
+        self._log_points(run_id, _beside(row["values"]))
         if len(seeds) < 2:
             self._fill(run_id, leaf, row)
         else:
@@ -301,21 +301,32 @@ class TableLog:
         model: str | None = None,
         data: tuple[str, str] | None = None,
     ) -> None:
+        """Log columns' values; in the UI each column is a section, with what is printed beside."""
+        points = {f"{name}/here": value for name, value in values.items()}
+        self._log_points(run_id, points, model, data)
+
+    def _log_points(
+        self,
+        run_id: str,
+        points: Mapping[str, float],
+        model: str | None = None,
+        data: tuple[str, str] | None = None,
+    ) -> None:
         from mlflow.entities import Metric
 
         name, digest = data or (None, None)
-        points = [
+        metrics = [
             Metric(key, value, self.time_ms, 0, model, name, digest, run_id)
-            for key, value in values.items()
+            for key, value in points.items()
         ]
-        if points:
-            self.client.log_batch(run_id, metrics=points)
+        if metrics:
+            self.client.log_batch(run_id, metrics=metrics)
 
 
-def _beside_printed(values: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-    """Return what is printed, the difference and the spread, in the columns' units."""
+def _beside(values: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    """Return what stands beside a row's values: printed, difference and spread, in its units."""
     parts = ("printed", "difference", "std")
-    found = {f"{part}/{name}": cell.get(part) for name, cell in values.items() for part in parts}
+    found = {f"{name}/{part}": cell.get(part) for name, cell in values.items() for part in parts}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -86,9 +87,9 @@ def test_rows_are_below_their_table_and_named_as_in_it(project: Path) -> None:
     assert [run.info.run_name for run in seeds] == ["Row two, seed 0", "Row two, seed 1"]
     assert {run.data.tags["mlflow.parentRunId"] for run in seeds} == {rows[1].info.run_id}
     assert rows[0].info.start_time > rows[1].info.start_time  # listed in the table's order
-    keys = {"APe", "printed/APe", "difference/APe"}
+    keys = {"APe/here", "APe/printed", "APe/difference"}
     assert [set(run.data.metrics) for run in rows] == [keys, keys]
-    assert [run.data.metrics["APe"] for run in (*rows, *seeds)] == [40.0, 43.0, 42.0, 44.0]
+    assert [run.data.metrics["APe/here"] for run in (*rows, *seeds)] == [40.0, 43.0, 42.0, 44.0]
     assert {run.info.status for level in found.values() for run in level} == {"FINISHED"}
     note = table.data.tags["mlflow.note.content"]
     assert "#/compare-runs?" in note and "1 supported" in note
@@ -138,7 +139,7 @@ def test_interrupted_log_is_finished_by_the_next(
     found = runs_of(project)
     assert {level: len(runs) for level, runs in found.items()} == {"table": 1, "row": 2, "seed": 2}
     client = open_store(project)
-    assert len(client.get_metric_history(found["row"][0].info.run_id, "APe")) == 1
+    assert len(client.get_metric_history(found["row"][0].info.run_id, "APe/here")) == 1
 
 
 def test_models_are_registered_once_by_reference_with_their_scores(project: Path) -> None:
@@ -155,8 +156,9 @@ def test_models_are_registered_once_by_reference_with_their_scores(project: Path
         for model in client.search_logged_models([experiment])
         if model.artifact_location == version.source
     ]
-    assert [(metric.key, metric.value) for metric in model.metrics] == [("APe", 44.0)]
-    files = [path.name for path in Path(version.source.removeprefix("file://")).iterdir()]
+    assert [(metric.key, metric.value) for metric in model.metrics] == [("APe/here", 44.0)]
+    folder = Path(unquote(version.source.removeprefix("file://")))
+    files = [path.name for path in folder.iterdir()]
     assert files == ["checkpoint.json"]
 
 
