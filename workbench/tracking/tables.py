@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import EsgError
 from workbench.files import sha256_file
 from workbench.params import SCORING, load_params, score_key
 from workbench.paths import Layout
@@ -100,6 +101,8 @@ class TableLog:
         parent = self._run(identity, self._name(), self._tags(), self.time_ms)
         run = self.client.get_run(parent)
         if run.info.status == "FINISHED":
+            # It may be what the table has come back to.
+            self._supersede(run.info.experiment_id, parent)
             return False
         # Points that an interrupted call logged have this time, and are not logged twice.
         self.time_ms = run.info.start_time
@@ -137,9 +140,12 @@ class TableLog:
         """Mark the table as the present one, and those logged before as not."""
         query = f"tags.`esg.level` = 'table' AND tags.`esg.table` = '{self.table}'"
         query += f" AND tags.`esg.scale` = '{self.scale}' AND tags.`{CURRENT_TAG}` = 'true'"
-        for old in self.client.search_runs([experiment], query):
-            self.client.set_tag(old.info.run_id, CURRENT_TAG, "false")
-        self.client.set_tag(parent, CURRENT_TAG, "true")
+        current = [run.info.run_id for run in self.client.search_runs([experiment], query)]
+        for old in current:
+            if old != parent:
+                self.client.set_tag(old, CURRENT_TAG, "false")
+        if parent not in current:
+            self.client.set_tag(parent, CURRENT_TAG, "true")
 
     def _log_row(self, parent: str, row: Mapping[str, Any], time_ms: int) -> str:
         """Log a row, with a run for each of its seeds below it if there are several."""
@@ -271,7 +277,10 @@ class TableLog:
             return
         with tempfile.TemporaryDirectory() as aside:
             picture = Path(aside) / f"{item['dataset']}.png"
-            draw_entities(predictions, manifest, item.get("split", "val"), picture)
+            try:
+                draw_entities(predictions, manifest, item.get("split", "val"), picture)
+            except EsgError:  # data or predictions have changed since: the row has no picture
+                return
             if picture.is_file():
                 self.client.log_artifact(run_id, str(picture), "predictions")
 
