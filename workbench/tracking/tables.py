@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import EsgError
 from workbench.files import sha256_file
 from workbench.params import SCORING, load_params, score_key
 from workbench.paths import Layout
@@ -100,6 +101,8 @@ class TableLog:
         parent = self._run(identity, self._name(), self._tags(), self.time_ms)
         run = self.client.get_run(parent)
         if run.info.status == "FINISHED":
+            # It may be what the table has come back to.
+            self._supersede(run.info.experiment_id, parent)
             return False
         # Points that an interrupted call logged have this time, and are not logged twice.
         self.time_ms = run.info.start_time
@@ -137,9 +140,12 @@ class TableLog:
         """Mark the table as the present one, and those logged before as not."""
         query = f"tags.`esg.level` = 'table' AND tags.`esg.table` = '{self.table}'"
         query += f" AND tags.`esg.scale` = '{self.scale}' AND tags.`{CURRENT_TAG}` = 'true'"
-        for old in self.client.search_runs([experiment], query):
-            self.client.set_tag(old.info.run_id, CURRENT_TAG, "false")
-        self.client.set_tag(parent, CURRENT_TAG, "true")
+        current = [run.info.run_id for run in self.client.search_runs([experiment], query)]
+        for old in current:
+            if old != parent:
+                self.client.set_tag(old, CURRENT_TAG, "false")
+        if parent not in current:
+            self.client.set_tag(parent, CURRENT_TAG, "true")
 
     def _log_row(self, parent: str, row: Mapping[str, Any], time_ms: int) -> str:
         """Log a row, with a run for each of its seeds below it if there are several."""
@@ -153,7 +159,7 @@ class TableLog:
         leaf = Leaf(identity, row["label"], parent, time_ms, made, values)
         seeds = sorted({run["seed"] for run in made if run["seed"] is not None})
         run_id = self._open(leaf, row, "row")
-        self._log_values(run_id, _beside_printed(row["values"]))
+        self._log_points(run_id, _beside(row["values"]))
         if len(seeds) < 2:
             self._fill(run_id, leaf, row)
         else:
@@ -271,7 +277,10 @@ class TableLog:
             return
         with tempfile.TemporaryDirectory() as aside:
             picture = Path(aside) / f"{item['dataset']}.png"
-            draw_entities(predictions, manifest, item.get("split", "val"), picture)
+            try:
+                draw_entities(predictions, manifest, item.get("split", "val"), picture)
+            except EsgError:  # data or predictions have changed since: the row has no picture
+                return
             if picture.is_file():
                 self.client.log_artifact(run_id, str(picture), "predictions")
 
@@ -301,21 +310,32 @@ class TableLog:
         model: str | None = None,
         data: tuple[str, str] | None = None,
     ) -> None:
+        """Log columns' values; in the UI each column is a section, with what is printed beside."""
+        points = {f"{name}/here": value for name, value in values.items()}
+        self._log_points(run_id, points, model, data)
+
+    def _log_points(
+        self,
+        run_id: str,
+        points: Mapping[str, float],
+        model: str | None = None,
+        data: tuple[str, str] | None = None,
+    ) -> None:
         from mlflow.entities import Metric
 
         name, digest = data or (None, None)
-        points = [
+        metrics = [
             Metric(key, value, self.time_ms, 0, model, name, digest, run_id)
-            for key, value in values.items()
+            for key, value in points.items()
         ]
-        if points:
-            self.client.log_batch(run_id, metrics=points)
+        if metrics:
+            self.client.log_batch(run_id, metrics=metrics)
 
 
-def _beside_printed(values: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-    """Return what is printed, the difference and the spread, in the columns' units."""
+def _beside(values: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    """Return what stands beside a row's values: printed, difference and spread, in its units."""
     parts = ("printed", "difference", "std")
-    found = {f"{part}/{name}": cell.get(part) for name, cell in values.items() for part in parts}
+    found = {f"{name}/{part}": cell.get(part) for name, cell in values.items() for part in parts}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -86,9 +87,9 @@ def test_rows_are_below_their_table_and_named_as_in_it(project: Path) -> None:
     assert [run.info.run_name for run in seeds] == ["Row two, seed 0", "Row two, seed 1"]
     assert {run.data.tags["mlflow.parentRunId"] for run in seeds} == {rows[1].info.run_id}
     assert rows[0].info.start_time > rows[1].info.start_time  # listed in the table's order
-    keys = {"APe", "printed/APe", "difference/APe"}
+    keys = {"APe/here", "APe/printed", "APe/difference"}
     assert [set(run.data.metrics) for run in rows] == [keys, keys]
-    assert [run.data.metrics["APe"] for run in (*rows, *seeds)] == [40.0, 43.0, 42.0, 44.0]
+    assert [run.data.metrics["APe/here"] for run in (*rows, *seeds)] == [40.0, 43.0, 42.0, 44.0]
     assert {run.info.status for level in found.values() for run in level} == {"FINISHED"}
     note = table.data.tags["mlflow.note.content"]
     assert "#/compare-runs?" in note and "1 supported" in note
@@ -117,11 +118,15 @@ def test_table_that_is_there_is_not_logged_again(project: Path) -> None:
 
 
 def test_changed_table_is_logged_beside_the_old_one(project: Path) -> None:
-    log(project)
-    write(project, [row("one", [made(0, 41.0)])])
-    assert log(project) == ["T"]
-    tables_there = runs_of(project)["table"]
-    assert sorted(run.data.tags["esg.current"] for run in tables_there) == ["false", "true"]
+    before, after = [row("one", [made(0, 40.0)])], [row("one", [made(0, 41.0)])]
+    current = []
+    for rows in (before, after, before):
+        write(project, rows)
+        log(project)
+        there = runs_of(project)["table"]
+        current += [run.info.run_id for run in there if run.data.tags["esg.current"] == "true"]
+    assert len(there) == 2
+    assert current[0] == current[2] != current[1]
 
 
 def test_interrupted_log_is_finished_by_the_next(
@@ -138,7 +143,7 @@ def test_interrupted_log_is_finished_by_the_next(
     found = runs_of(project)
     assert {level: len(runs) for level, runs in found.items()} == {"table": 1, "row": 2, "seed": 2}
     client = open_store(project)
-    assert len(client.get_metric_history(found["row"][0].info.run_id, "APe")) == 1
+    assert len(client.get_metric_history(found["row"][0].info.run_id, "APe/here")) == 1
 
 
 def test_models_are_registered_once_by_reference_with_their_scores(project: Path) -> None:
@@ -155,8 +160,9 @@ def test_models_are_registered_once_by_reference_with_their_scores(project: Path
         for model in client.search_logged_models([experiment])
         if model.artifact_location == version.source
     ]
-    assert [(metric.key, metric.value) for metric in model.metrics] == [("APe", 44.0)]
-    files = [path.name for path in Path(version.source.removeprefix("file://")).iterdir()]
+    assert [(metric.key, metric.value) for metric in model.metrics] == [("APe/here", 44.0)]
+    folder = Path(unquote(version.source.removeprefix("file://")))
+    files = [path.name for path in folder.iterdir()]
     assert files == ["checkpoint.json"]
 
 
