@@ -366,6 +366,17 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    timed = ("prep", *TRAININGS, *SWEEPS, "segment", "ground", "refer", "label", "paint", "sam", "measure")
+    timed = (
+        "prep",
+        *TRAININGS,
+        *SWEEPS,
+        "segment",
+        "ground",
+        "refer",
+        "label",
+        "paint",
+        "sam",
+        "measure",
+    )
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])
