@@ -46,6 +46,7 @@ class GroundingLoop(BaseLoop):
         self.threshold = threshold
         manifest = Path(runner.cfg.data_manifest)
         self.dataset = first_narratives(load_narratives(manifest, split), num_narratives)
+        self.dataloader = self.dataset  # of which MMEngine's logging asks the length
 
     def run(self) -> dict[str, float]:
         """Score the model and hand the metrics to the hooks, as MMEngine's own loop does."""

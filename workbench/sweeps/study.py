@@ -49,6 +49,18 @@ class Place:
         """Whether trials of dead workers are found: not in a journal file."""
         return not self.url.startswith(JOURNAL)
 
+    @property
+    def file(self) -> Path | None:
+        """File that holds the study; None where it is in a server."""
+        if self.url.startswith(POSTGRES):
+            return None
+        return Path(self.url.removeprefix(SQLITE).removeprefix(JOURNAL))
+
+    @property
+    def begun(self) -> bool:
+        """Whether there can be a study: a server is to be asked, a file must be there."""
+        return self.file is None or self.file.is_file()
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the study for oneself; the death of the holder releases it.
@@ -56,11 +68,11 @@ class Place:
         Raises:
             EsgError: Held by others for too long.
         """
-        if self.url.startswith(POSTGRES):
+        if self.file is None:
             with _advisory_lock(self.url, self.study):
                 yield
             return
-        file = Path(self.url.removeprefix(SQLITE).removeprefix(JOURNAL) + ".claim")
+        file = self.file.with_name(f"{self.file.name}.claim")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(file, timeout=LOCK_TIMEOUT_S):
@@ -137,6 +149,8 @@ def open_study(place: Place, spec: SweepSpec, create: bool = True) -> tuple[Stud
     import optuna
 
     sampler, pruner = make_sampler(spec, spec.seed), make_pruner(spec)
+    if not create and not place.begun:
+        raise _no_study(spec)
     try:
         with place.lock():
             storage = place.storage()
@@ -155,14 +169,17 @@ def open_study(place: Place, spec: SweepSpec, create: bool = True) -> tuple[Stud
     except EsgError:
         raise
     except KeyError as error:
-        raise EsgError(
-            f"{spec.name}: no study yet; start it with `esg sweep {spec.name}`"
-        ) from error
+        raise _no_study(spec) from error
     # Whatever the database's driver raises.
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EsgError(f"--storage: cannot be opened ({reason})") from error
     return study, storage
+
+
+def _no_study(spec: SweepSpec) -> EsgError:
+    fix = f"start it with `esg sweep {spec.name}`"
+    return EsgError(f"{spec.name}: no study of this space, config and code; {fix}")
 
 
 def quiet_optuna() -> None:
