@@ -60,7 +60,7 @@ def run_job(module: str, job: Job, launch: Launch = ALONE) -> dict[str, Any]:
         request = Path(folder) / "job.json"
         write_json(request, asdict(job))
         command = launch.command(module, str(request))
-        code, signalled = run_forwarding_signals(command, environment())
+        code, signalled = run_forwarding_signals(command, environment(launch))
         if code != 0:
             _raise(job.title, code, signalled, _error_of(request))
         result: dict[str, Any] = json.loads(_result_of(request).read_text(encoding="utf-8"))

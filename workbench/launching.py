@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.errors import BadInput
+from workbench.processes import cores
 
 LAUNCHERS = ("none", "torchrun", "slurm")
 # Seconds in which processes that are asked to stop may save their state.
@@ -79,6 +80,10 @@ def launch_of(params: dict[str, Any]) -> Launch:
     return Launch(launcher, processes, tuple(srun))
 
 
-def environment() -> dict[str, str]:
+def environment(launch: Launch) -> dict[str, str]:
     """Return the environment of launched processes: libraries say what is an error, no more."""
-    return {"TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ}
+    variables = {"TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ}
+    if launch.launcher == "torchrun":
+        # Torchrun would set 1.
+        variables.setdefault("OMP_NUM_THREADS", str(max(1, cores() // launch.processes)))
+    return variables

@@ -12,7 +12,7 @@ import pytest
 from tests.workbench.rank_job import Wish
 from workbench.errors import AlreadyReported, BadInput, Interrupted
 from workbench.jobs import run_job
-from workbench.launching import Launch, launch_of
+from workbench.launching import Launch, environment, launch_of
 from workbench.processes import cores
 from workbench.rank import from_slurm
 
@@ -76,9 +76,18 @@ def test_error_of_one_ends_both_in_one_line(
 def test_end_of_one_by_a_signal_ends_both(
     launch: Launch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(Interrupted, match="ended by signal 9"):
+    # Slurm tells of the highest exit code, which may be that of a process ended in consequence.
+    with pytest.raises(Interrupted, match="ended by signal (9|15)"):
         run_job(MODULE, Wish("wish", str(int(signal.SIGKILL))), launch)
     assert capfd.readouterr().err == ""
+
+
+def test_torchrun_leaves_a_process_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.launching.cores", lambda: 9)
+    assert environment(TORCHRUN)["OMP_NUM_THREADS"] == "4"
+    assert "OMP_NUM_THREADS" not in environment(SLURM)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert environment(TORCHRUN)["OMP_NUM_THREADS"] == "2"
 
 
 def test_launch_of_params() -> None:
