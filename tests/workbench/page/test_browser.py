@@ -16,7 +16,9 @@ from workbench.page.curves import loss_chart
 from workbench.page.figures import Figures
 from workbench.page.panels import Picture, Sheet
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 PHONE, DESK, A4 = (390, 844), (1280, 900), (703, 995)  # A4 without its margins, at 96 dpi
 PATIENCE_MS = 600_000  # of a loaded machine, on which nothing else is wrong
 PIXEL = "data:image/webp;base64,UklGRhwAAABXRUJQVlA4TA8AAAAvAAAAAAcQ/Y/+ByKi/wEA"
