@@ -311,6 +311,16 @@ def test_what_is_in_git_is_not_cached_and_all_else_is():
             assert in_git == (not isinstance(out, str) and out[path] == {"cache": False}), stage
 
 
+def test_the_report_makes_no_table():
+    """It depends on no output of another stage, and comes last where all are made."""
+    outputs = {path for stage in STAGES if stage != "report" for path in paths(stage, "outs")}
+    for needed in paths("report", "deps"):
+        assert not [out for out in outputs if f"{out}/".startswith(f"{needed}/")], needed
+        assert not [out for out in outputs if f"{needed}/".startswith(f"{out}/")], needed
+    assert body("report")["always_changed"]
+    assert list(STAGES)[-1] == "report"
+
+
 @pytest.mark.parametrize("key", [key for stage in TRAININGS for key in sorted(PARAMS[stage])])
 def test_configs_of_every_scale_are_there(key):
     for scale in ("mini", "smoke", "paper"):

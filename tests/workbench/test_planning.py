@@ -81,3 +81,20 @@ def test_unknown_target_and_broken_pipeline(tmp_path, monkeypatch):
     Path("dvc.yaml").write_text("stages: {one: {command: echo}}\n")
     with pytest.raises(BadInput, match=r"dvc\.yaml: pipeline"):
         plan()
+
+
+def test_what_is_made_anew_each_time_comes_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("scale: mini\ntrain: {}\nsegment: {}\n")
+    Path(".dvc").mkdir()
+    Path(".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    stages = {
+        "page": {"cmd": "echo", "always_changed": True},
+        "two": {"cmd": "echo", "deps": ["one.txt"], "outs": ["two.txt"]},
+        "one": {"cmd": "echo", "outs": ["one.txt"]},
+    }
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    made = plan()
+    assert [each.name for each in made.stages] == ["one", "two", "page"]
+    assert set(made.upstream["page"]) == {"one", "two"}
+    assert [each.name for each in plan("page").stages] == ["page"]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.cli.output import add_json_option, coloured, print_json
 from workbench.paths import SCALES
+
+if TYPE_CHECKING:
+    from workbench.page.collect import ReportTable
+    from workbench.page.judged import JudgedClaim
+    from workbench.stages.report import Written
 
 CHECK_FAILED = 3
 CELLS_SHOWN = 20
@@ -75,7 +81,7 @@ def run_report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report_json(written: Any) -> dict[str, Any]:
+def _report_json(written: Written) -> dict[str, Any]:
     return {
         "page": str(written.page),
         "index": str(written.index),
@@ -126,7 +132,7 @@ def run_claims(arguments: argparse.Namespace) -> int:
     return CHECK_FAILED if arguments.check and contradicted else 0
 
 
-def _chosen(tables: Sequence[Any], names: Sequence[str]) -> list[Any]:
+def _chosen(tables: Sequence[ReportTable], names: Sequence[str]) -> list[ReportTable]:
     from workbench.errors import BadInput
 
     known = [table.id for table in tables]
@@ -136,7 +142,7 @@ def _chosen(tables: Sequence[Any], names: Sequence[str]) -> list[Any]:
     return [table for table in tables if not names or table.id in names]
 
 
-def _claim_json(claim: Any) -> dict[str, Any]:
+def _claim_json(claim: JudgedClaim) -> dict[str, Any]:
     return {
         "id": claim.id,
         "table": claim.table,
@@ -148,7 +154,7 @@ def _claim_json(claim: Any) -> dict[str, Any]:
     }
 
 
-def _print_claims(scale: str, claims: Sequence[Any]) -> None:
+def _print_claims(scale: str, claims: Sequence[JudgedClaim]) -> None:
     for claim in claims:
         print(f"{claim.id}: {claim.text}")
         print(f"  here: {_verdict(claim.here.verdict)} ({claim.here.reason})")
@@ -159,8 +165,6 @@ def _print_claims(scale: str, claims: Sequence[Any]) -> None:
 
 
 def _counted(verdicts: Iterable[str]) -> str:
-    from collections import Counter
-
     return (
         ", ".join(f"{number} {name}" for name, number in Counter(verdicts).most_common()) or "none"
     )

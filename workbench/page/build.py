@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from workbench.page.blocks import Block, blocks
 from workbench.page.collect import Report, ReportTable
@@ -16,12 +17,22 @@ from workbench.page.figures import Figures
 from workbench.page.judged import JudgedClaim, judged_claims
 from workbench.page.marks import Marks
 from workbench.page.on_paper import FAILS, HOLDS
-from workbench.reporting.cells import BETTER, WORSE, Shown, own_columns, shown_cell, signed
+from workbench.reporting.cells import (
+    BETTER,
+    WORSE,
+    Shown,
+    own_columns,
+    readable,
+    shown_cell,
+    signed,
+)
 from workbench.reporting.claims import tally
 from workbench.reporting.results import QUOTED, WAITS
 from workbench.reporting.table_spec import Metric, Row
 
 SHORT_HASH = 10
+_EMPHASIS = re.compile(r"(?<![\w*])\*(\w[^*]*)\*(?![\w*])")
+_CODE = re.compile(r"`([^`]+)`")
 MEANING = {
     "mini": (
         "A small generated world and small models, trained from scratch in minutes. This is not the"
@@ -106,6 +117,7 @@ def _environment() -> Environment:
     }
     environment.filters |= {
         "amount": _amount,
+        "inline": _inline,
         "hash": lambda text: Markup("<code>{}</code>").format(_short(text)) if text else "–",
         "on_paper_count": lambda table: _count(judged_claims(table), HOLDS),
         "short": _short,
@@ -159,7 +171,7 @@ def _values(table: ReportTable, run: Mapping[str, Any]) -> str:
     """Return a run's own values, each after its column's name."""
     metrics = {metric.name: metric for metric in table.spec.metrics}
     return ", ".join(
-        f"{metrics[name].label} {value:.{metrics[name].unit.decimals}f}"
+        f"{metrics[name].label} {' '.join(readable(metrics[name], value)).rstrip()}"
         for name, value in run["values"].items()
         if value is not None and name in metrics
     )
@@ -186,6 +198,12 @@ def _measured(value: Mapping[str, Any] | None, decimals: int) -> str:
         return "–"
     spread = "" if value["std"] is None else f" ± {value['std']:.{decimals}f}"
     return f"{value['reproduced']:.{decimals}f}{spread} (n = {value['n']})"
+
+
+def _inline(text: str) -> Markup:
+    """Return text whose ``*emphasis*`` and code between backticks are marked up."""
+    marked = _EMPHASIS.sub(r"<em>\1</em>", _CODE.sub(r"<code>\1</code>", str(escape(text))))
+    return Markup(marked)
 
 
 def _short(text: str) -> str:

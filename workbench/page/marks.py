@@ -28,7 +28,13 @@ class Marks:
             Marked(letter, note.text, note.at)
             for letter, note in zip(string.ascii_lowercase, notes, strict=False)
         ]
-        said = [(row["id"], text) for row in table.content["rows"] for text in _remarks(row)]
+        # Of a table that has not been made every row waits for its score; that is said above it.
+        described = {row.id for row in table.spec.rows if row.waits}
+        said = [
+            (row["id"], text)
+            for row in table.content["rows"]
+            for text in _remarks(row, table.made or row["id"] in described)
+        ]
         texts = dict.fromkeys(text for _, text in said)
         self.rows = [
             Marked(str(number), text, tuple(row for row, its in said if its == text))
@@ -51,10 +57,10 @@ class Marks:
         return [note for note in (*self.printed, *self.rows) if place in note.at]
 
 
-def _remarks(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is said of a row: by its description, why it waits, and by its scores."""
+def _remarks(row: Mapping[str, Any], tell_why: bool) -> Iterator[str]:
+    """Yield what is said of a row: by its description, why it waits if told, by its scores."""
     if row["note"]:
         yield row["note"]
-    if row["waits"]:
+    if row["waits"] and tell_why:
         yield f"Waits for {row['waits']}."
     yield from row["provenance"]["remarks"]

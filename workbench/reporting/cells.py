@@ -84,15 +84,18 @@ def _state(row: Mapping[str, Any], metric: Metric, described: Row | None) -> str
 
 def _reproduced(value: Mapping[str, Any], metric: Metric) -> tuple[str, str, str]:
     """Return the number, in the readable unit where the metric has one, and that unit."""
-    shown, factor = metric.unit, 1.0
-    if metric.also is not None:
-        shown, factor = metric.also, metric.also.factor / metric.unit.factor
-    text = f"{value['reproduced'] * factor:.{shown.decimals}f}"
+    text, unit = readable(metric, value["reproduced"])
     if value["std"] is not None:
-        text += f" ± {value['std'] * factor:.{shown.decimals}f}"
+        text += f" ± {readable(metric, value['std'])[0]}"
+    return text, unit, f"{value['reproduced']:.2g} {metric.unit.name}" if unit else ""
+
+
+def readable(metric: Metric, value: float) -> tuple[str, str]:
+    """Return a value in the printed unit as text, and its unit where it is a readable one."""
     if metric.also is None:
-        return text, "", ""
-    return text, metric.also.name, f"{value['reproduced']:.2g} {metric.unit.name}"
+        return f"{value:.{metric.unit.decimals}f}", ""
+    factor = metric.also.factor / metric.unit.factor
+    return f"{value * factor:.{metric.also.decimals}f}", metric.also.name
 
 
 def _difference(difference: float | None, metric: Metric) -> tuple[str, str]:

@@ -16,8 +16,11 @@ from workbench.page.curves import loss_chart
 from workbench.page.figures import Figures
 from workbench.page.panels import Picture, Sheet
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 PHONE, DESK, A4 = (390, 844), (1280, 900), (703, 995)  # A4 without its margins, at 96 dpi
+PATIENCE_MS = 600_000  # of a loaded machine, on which nothing else is wrong
 PIXEL = "data:image/webp;base64,UklGRhwAAABXRUJQVlA4TA8AAAAvAAAAAAcQ/Y/+ByKi/wEA"
 pytestmark = [
     pytest.mark.slow,
@@ -69,6 +72,7 @@ def show(browser, address):
             viewport={"width": width, "height": height}, color_scheme=scheme, **options
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

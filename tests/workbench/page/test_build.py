@@ -1,6 +1,7 @@
 """The page as text: what is in it, and that it stands alone."""
 
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ from tests.workbench.page.conftest import make
 from workbench.page.build import Extras, render_index, render_page
 from workbench.page.collect import collect
 from workbench.page.compare import compare
+from workbench.reporting.table_spec import Note
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -121,6 +123,20 @@ def test_remarks_stand_at_their_cells_and_are_escaped(report):
     assert words(found.texts["note-I-2"]) == "2 Waits for a larger machine."
     assert found.links.count("#note-I-a") == 2  # at the cell and at the column
     assert "#note-I-b" not in found.links
+
+
+def test_emphasis_and_code_of_remarks_are_marked_up(report):
+    spec = report.tables[0].spec
+    note = Note("*Assumed*: `AP` <b>, 3 * 4 * 5.")
+    table = replace(report.tables[0], spec=replace(spec, notes=(note,)))
+    text = render_page(replace(report, tables=(table,)), Extras())
+    assert "<em>Assumed</em>: <code>AP</code> &lt;b&gt;, 3 * 4 * 5." in text
+
+
+def test_a_table_that_was_not_made_says_what_a_machine_lacks_and_no_more(report):
+    found = page(report)
+    assert words(found.texts["note-II-2"]) == "2 Waits for a larger machine."
+    assert "dvc repro evaluate" not in found.texts["table-II"]
 
 
 def test_a_claim_has_both_verdicts_and_why(report):
