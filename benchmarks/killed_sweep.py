@@ -27,6 +27,7 @@ POLL_S = 0.2
 
 
 def main() -> int:
+    """Run, kill, count; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?", default="quick")
     parser.add_argument("--heartbeat", default="10")

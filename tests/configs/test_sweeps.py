@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -12,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, LOOPS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
+from workbench.errors import BadInput
 from workbench.sweeps import grounding, hooks  # noqa: F401  (register what configs name)
 from workbench.sweeps.config import base_config, shorten, trial_config
 from workbench.sweeps.results import changes
@@ -44,7 +46,7 @@ def spec(request, monkeypatch):
     return load_spec(request.param, ROOT)
 
 
-@pytest.mark.parametrize("scale", ["mini", "smoke", "paper"])
+@pytest.mark.parametrize("scale", ["mini", "smoke"])
 def test_sampled_values_are_in_the_trials_config(spec, scale):
     base = base_config(spec, {**PARAMS, "scale": scale})
     before = base.pretty_text
@@ -58,7 +60,16 @@ def test_sampled_values_are_in_the_trials_config(spec, scale):
     assert base.pretty_text == before, "a trial changes the config that all share"
 
 
-def test_models_and_pipelines_of_sampled_configs_build():
+def test_at_another_scale_a_path_that_is_not_there_is_named(monkeypatch):
+    """The paper's schedule has no eta_max, and its rates are others."""
+    monkeypatch.chdir(ROOT)
+    spec = load_spec("cropformer", ROOT)
+    with pytest.raises(BadInput, match=r"optimizer.lr: the config has no param_scheduler.0.eta_max"):
+        base_config(spec, {**PARAMS, "scale": "paper"})
+
+
+def test_models_and_pipelines_of_sampled_configs_build(monkeypatch):
+    monkeypatch.chdir(ROOT)
     spec = load_spec("cropformer", ROOT)
     base = base_config(spec, {**PARAMS, "scale": "mini"})
     import_modules_from_strings(**base.custom_imports)
@@ -72,27 +83,25 @@ def test_models_and_pipelines_of_sampled_configs_build():
         assert HOOKS.build(config.custom_hooks[0]).metric == "APe"
 
 
-def test_the_grounding_loop_is_registered():
+def test_the_grounding_loop_is_registered(monkeypatch):
+    monkeypatch.chdir(ROOT)
     spec = load_spec("gella", ROOT)
     assert LOOPS.get(base_config(spec, PARAMS).val_cfg.type) is grounding.GroundingLoop
 
 
-def test_best_values_go_where_the_training_and_the_stages_read_them(spec):
+@pytest.mark.parametrize("name", ["cropformer", "gella"])
+def test_best_values_go_where_the_training_and_the_stages_read_them(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    spec = load_spec(name, ROOT)
     sampled = points(spec)[0]
-
-    class Searched:
-        params = PARAMS
-
-    Searched.spec = spec
-    merged = changes(Searched, sampled)
-    if spec.name == "gella":
-        threshold = merged["ground"]["gella-7b"]
-        assert threshold == {"threshold": sampled["val_cfg.threshold"]}
+    merged = changes(SimpleNamespace(spec=spec, params=PARAMS), sampled)
+    if name == "gella":
+        assert merged["ground"] == {"gella-7b": {"threshold": sampled["val_cfg.threshold"]}}
         assert "val_cfg" not in merged["finetune"]["gella-7b"]["overrides"]
     else:
-        pipeline = merged["train"]["cropformer"]["overrides"]["train_dataloader"]["dataset"]
         ratio = sampled["train_dataloader.dataset.pipeline.3.ratio"]
-        assert pipeline == {"pipeline": {"3": {"ratio": ratio}}}
+        loader = merged["train"]["cropformer"]["overrides"]["train_dataloader"]
+        assert loader == {"dataset": {"pipeline": {"3": {"ratio": ratio}}}}
 
 
 def test_shortening_keeps_the_schedules_shape():

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.sweeps.worker import WorkerJob
 
 POLL_S = 0.5
+LOOK_EVERY_S = 3.0
 TOLD_AGAIN_S = 5.0
 HEARTBEAT_S = 30
 
@@ -178,9 +179,12 @@ class _Crew:
             write_json(request, asdict(self.job))
             for index in range(self.count):
                 self.running[index] = self._start(index, request)
+            looked = 0.0
             while self.running:
                 time.sleep(POLL_S)
-                self._say_finished()
+                if time.monotonic() - looked > LOOK_EVERY_S:
+                    self._say_finished()
+                    looked = time.monotonic()
                 self._pass_on()
                 for index, process in list(self.running.items()):
                     if process.poll() is not None:

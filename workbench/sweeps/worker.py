@@ -71,8 +71,9 @@ class TrialTraining:
         """Train.
 
         Raises:
-            Pruned, TakenOver, Interrupted: Ended early.
-            EsgError: No score, or what `workbench.engine.launch.train` raises.
+            Pruned: Ended early, or nothing was found that could be scored.
+            TakenOver, Interrupted: Ended early.
+            EsgError: See `workbench.engine.launch.train`.
         """
         number = original_number(trial.study.get_trials(deepcopy=False)[trial.number])
         CURRENT.trial, CURRENT.params = trial, trial.params
@@ -91,7 +92,7 @@ class TrialTraining:
         _clear(Path(result["weights"]).parent)
         value = (result["val"] or {}).get(self.sweep.spec.metric)
         if value is None:
-            raise EsgError(f"{key}: no finite {self.sweep.spec.metric} after the last iteration")
+            raise Pruned(f"{key}: no finite {self.sweep.spec.metric} after the last iteration")
         return float(value)
 
     def _write_config(self, trial: Trial, number: int) -> Path:
