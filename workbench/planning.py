@@ -322,7 +322,7 @@ class _Records:
             "ground": layout.groundings(key) / "groundings.json",
             "refer": layout.referrings(key) / "refer.json",
             "label": layout.labels(key) / "label.json",
-            "paint": layout.maps(key) / "predictions.json",
+            "paint": layout.maps(key) / "paint.json",
         }
         if kind not in places:
             return []
