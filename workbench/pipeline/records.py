@@ -97,7 +97,7 @@ class Records:
             "ground": lambda: layout.groundings(key) / "groundings.json",
             "refer": lambda: layout.referrings(key) / "refer.json",
             "label": lambda: layout.labels(key) / "label.json",
-            "paint": lambda: layout.maps(key) / "predictions.json",
+            "paint": lambda: layout.maps(key) / "paint.json",
         }
         if kind not in places:
             return []

@@ -5,7 +5,7 @@
 Reads ``paint.KEY`` of ``params.yaml``; writes ``artifacts/<scale>/maps/KEY/`` whole: for each
 checkpoint ``seed-<s>.json`` and PNGs in ``seed-<s>/`` (form panoptic), or the PNGs alone (form
 grey), as ``esg evaluate`` takes them (``panoptic_quality``, ``dichotomous``); and
-``predictions.json`` with what each took.
+``paint.json`` with what each took.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def paint(key: str) -> Path:
             runs.append({"seed": seed, **run_job("workbench.painting.split", job, launch)})
         about = {name: item[name] for name in ("dataset", "split", "form")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}
-        write_json(aside / "predictions.json", content)
+        write_json(aside / "paint.json", content)
     return target
 
 

@@ -14,5 +14,3 @@ param_scheduler = [
         eta_min=0.0,
         by_epoch=False)
 ]
-# Half of the pictures to ground come with the names of all classes.
-train_dataloader = dict(dataset=dict(category_share=0.5))

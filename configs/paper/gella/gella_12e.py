@@ -10,5 +10,3 @@ param_scheduler = [
         gamma=0.1,
         by_epoch=False)
 ]
-# Half of the pictures to ground come with the names of all classes.
-train_dataloader = dict(dataset=dict(category_share=0.5))

@@ -5,5 +5,3 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='OneCycleLR', eta_max=1e-3, total_steps=max_iters, pct_start=0.5, by_epoch=False)
 ]
-# Half of the pictures to ground come with the names of all classes.
-train_dataloader = dict(dataset=dict(category_share=0.5))

@@ -19,6 +19,7 @@ from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.painting.forms import Grey, Panoptic
 from workbench.painting.split import PaintJob, paint_split
 from workbench.scoring.families import FILE_METRICS
+from workbench.scoring.rows import FilePredictions
 from workbench.stages.paint import paint
 
 MODULE = '''
@@ -156,7 +157,8 @@ def job(name: str, form: str, folder: Path, dataset: str = "halves") -> PaintJob
 @pytest.mark.slow
 def test_panoptic_maps_of_a_split_and_their_score(project) -> None:
     folder = paint("panoptic")
-    record = json.loads((folder / "predictions.json").read_text())
+    read_by_rows = FilePredictions(FILE_METRICS["panoptic_quality"], "maps").record
+    record = json.loads((folder / read_by_rows).read_text())
     assert (record["form"], record["dataset"], record["split"]) == ("panoptic", "halves", "val")
     (run,) = record["runs"]
     assert (run["seed"], run["num_images"], run["num_empty"]) == (0, 3, 1)

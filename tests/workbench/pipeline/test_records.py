@@ -55,7 +55,7 @@ def test_reference_times_fill_in(records):
 
 @pytest.mark.parametrize(
     ("stage", "record"),
-    [("transfer@t", "checkpoints/t/train.json"), ("paint@t-grey", "maps/t-grey/predictions.json")],
+    [("transfer@t", "checkpoints/t/train.json"), ("paint@t-grey", "maps/t-grey/paint.json")],
 )
 def test_records_of_transfers_and_maps_are_found(records, tmp_path, stage, record):
     path = tmp_path / "artifacts/mini" / record
