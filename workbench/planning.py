@@ -319,6 +319,7 @@ class _Records:
             "pretrain_joint": layout.pretrained(key) / "pretrain.json",
             "segment": layout.entities(key) / "segment.json",
             "sam": layout.entities(key) / "segment.json",
+            "rebuild": layout.entities(key) / "segment.json",
             "ground": layout.groundings(key) / "groundings.json",
             "refer": layout.referrings(key) / "refer.json",
             "label": layout.labels(key) / "label.json",
@@ -336,7 +337,7 @@ class _Records:
         """Return the runs of a stage: its seeds, or those of the training that it uses."""
         if kind in TRAININGS:
             kinds: tuple[str, ...] = (kind,)
-        elif kind in ("segment", "ground", "refer", "label", "paint"):
+        elif kind in ("segment", "ground", "refer", "label", "paint", "rebuild"):
             kinds, key = TRAININGS, self._instance(kind, key).get("checkpoint", key)
         else:
             return 1

@@ -79,6 +79,7 @@ def test_params_hold_one_map_a_stage():
         "segment": "${segment}",
         "paint": "${paint}",
         "sam": "${sam}",
+        "rebuild": "${rebuild}",
         "evaluate_given": "${evaluate_given}",
         "evaluate": "${evaluate}",
         "count": "${count}",
@@ -90,12 +91,16 @@ def test_params_hold_one_map_a_stage():
 
 def test_upstream_keys_exist():
     datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
-    for name in ("train", "transfer", "segment", "paint", "sam", "evaluate", "measure"):
+    named = ("train", "transfer", "segment", "rebuild", "paint", "sam", "evaluate", "measure")
+    for name in named:
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
+    for key, item in PARAMS["rebuild"].items():
+        assert item["project"] == PARAMS["train"][item["checkpoint"]]["project"], key
+        assert key not in PARAMS["segment"] | PARAMS["sam"], key
     for key, item in PARAMS["pretrain_joint"].items():
         assert set(item["pretrained"].values()) <= set(PARAMS["pretrain"]), key
     parts = PARAMS["pretrain"].keys() | PARAMS["pretrain_joint"].keys()
@@ -146,7 +151,9 @@ def test_scores_are_what_their_tables_ask_for():
 def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
-        "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
+        **dict.fromkeys(
+            ("segment", "rebuild"), {"checkpoint", "project", "dataset", "split", "overrides"}
+        ),
         "paint": {"checkpoint", "project", "dataset", "split", "form", "overrides"},
         "sam": {"dataset", "split"},
         "evaluate_given": {"table", "row", "predictions", "dataset", "split"},
@@ -195,11 +202,12 @@ def test_paths_are_those_of_the_layout():
         assert str(LAYOUT.source_config(item["config"])) in filled("resolve", "deps", key, item)
         assert filled("train", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
         assert {resolved, str(data)} <= filled("train", "deps", key, item)
-    for key, item in PARAMS["segment"].items():
-        data = LAYOUT.manifest(item["dataset"])
-        needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
-        assert needed <= filled("segment", "deps", key, item)
-        assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}
+    for stage in ("segment", "rebuild"):
+        for key, item in PARAMS[stage].items():
+            data = LAYOUT.manifest(item["dataset"])
+            needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
+            assert needed <= filled(stage, "deps", key, item)
+            assert filled(stage, "outs", key, item) == {str(LAYOUT.entities(key))}
     for key, item in PARAMS["evaluate"].items():
         made = LAYOUT.artifacts / item["predictions"]
         needed = {str(made), str(LAYOUT.manifest(item["dataset"]))}
@@ -290,7 +298,7 @@ def test_imported_code_is_a_dependency(stage):
             f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
                                              "segmentation/", "photos")
         )  # fmt: skip
-    if stage in ("segment", "paint", "sam"):
+    if stage in ("segment", "rebuild", "paint", "sam"):
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
         text = path.as_posix()
@@ -335,6 +343,9 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "paint", "sam", "measure")
+    timed = (
+        "prep", *TRAININGS, "segment", "rebuild", "ground", "refer", "label", "paint", "sam",
+        "measure",
+    )  # fmt: skip
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])
