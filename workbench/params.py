@@ -19,6 +19,8 @@ PREDICTIONS = {
     "labels": "label",
     "maps": "paint",
 }
+# Further stages that write into such a folder; a key is in one of their maps only.
+FURTHER_STAGES = {"entities": ("rebuild", "sam")}
 
 # Stages that write score files; a key is in one of them only.
 SCORING = ("evaluate", "evaluate_given", "count", "measure")
@@ -70,8 +72,16 @@ def predictions_of(params: dict[str, Any], row: dict[str, Any]) -> dict[str, Any
 
     Empty where ``params.yaml`` has none, as for predictions of another tool.
     """
-    folder, _, key = str(row.get("predictions")).partition("/")
-    return dict((params.get(PREDICTIONS.get(folder, "")) or {}).get(key) or {})
+    predictions = str(row.get("predictions"))
+    stage = predicting_stage(params, predictions) or ""
+    return dict((params.get(stage) or {}).get(predictions.partition("/")[2]) or {})
+
+
+def predicting_stage(params: dict[str, Any], predictions: str) -> str | None:
+    """Return the stage that makes ``<folder>/<key>``; None where none does."""
+    folder, _, key = predictions.partition("/")
+    further = [name for name in FURTHER_STAGES.get(folder, ()) if key in (params.get(name) or {})]
+    return further[0] if further else PREDICTIONS.get(folder)
 
 
 def training(params: dict[str, Any], key: str) -> dict[str, Any]:

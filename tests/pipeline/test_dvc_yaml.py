@@ -88,6 +88,7 @@ def test_params_hold_one_map_a_stage():
         "segment": "${segment}",
         "paint": "${paint}",
         "sam": "${sam}",
+        "rebuild": "${rebuild}",
         "evaluate_given": "${evaluate_given}",
         "evaluate": "${evaluate}",
         "count": "${count}",
@@ -100,12 +101,16 @@ def test_params_hold_one_map_a_stage():
 
 def test_upstream_keys_exist():
     datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
-    for name in ("train", "transfer", "segment", "paint", "sam", "evaluate", "measure"):
+    named = ("train", "transfer", "segment", "rebuild", "paint", "sam", "evaluate", "measure")
+    for name in named:
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
+    for key, item in PARAMS["rebuild"].items():
+        assert item["project"] == PARAMS["train"][item["checkpoint"]]["project"], key
+        assert key not in PARAMS["segment"] | PARAMS["sam"], key
     for key, item in PARAMS["pretrain_joint"].items():
         assert set(item["pretrained"].values()) <= set(PARAMS["pretrain"]), key
     parts = PARAMS["pretrain"].keys() | PARAMS["pretrain_joint"].keys()
@@ -168,7 +173,9 @@ def test_rows_of_other_tables_that_are_called_the_same_runs_are():
 def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
-        "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
+        **dict.fromkeys(
+            ("segment", "rebuild"), {"checkpoint", "project", "dataset", "split", "overrides"}
+        ),
         "paint": {"checkpoint", "project", "dataset", "split", "form", "overrides"},
         "sam": {"dataset", "split"},
         "evaluate_given": {"table", "row", "predictions", "dataset", "split"},
@@ -227,11 +234,12 @@ def test_paths_are_those_of_the_layout():
         assert str(LAYOUT.source_config(item["config"])) in filled("resolve", "deps", key, item)
         assert filled("train", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
         assert {resolved, str(data)} <= filled("train", "deps", key, item)
-    for key, item in PARAMS["segment"].items():
-        data = LAYOUT.manifest(item["dataset"])
-        needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
-        assert needed <= filled("segment", "deps", key, item)
-        assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}
+    for stage in ("segment", "rebuild"):
+        for key, item in PARAMS[stage].items():
+            data = LAYOUT.manifest(item["dataset"])
+            needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
+            assert needed <= filled(stage, "deps", key, item)
+            assert filled(stage, "outs", key, item) == {str(LAYOUT.entities(key))}
     for key, item in PARAMS["evaluate"].items():
         made = LAYOUT.artifacts / item["predictions"]
         needed = {str(made), str(LAYOUT.manifest(item["dataset"]))}
@@ -367,7 +375,7 @@ def test_imported_code_is_a_dependency(stage):
         exempt += ("workbench/segmentation/",)
     if stage == "table":  # what it logs to MLflow once the table is written: pictures of rows
         exempt += ("workbench/datasets/", "workbench/metrics/", "workbench/photos")
-    if stage in ("segment", "paint", "sam"):
+    if stage in ("segment", "rebuild", "paint", "sam"):
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
         text = path.as_posix()
@@ -413,16 +421,8 @@ def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
     timed = (
-        "prep",
-        *TRAININGS,
-        *SWEEPS,
-        "segment",
-        "ground",
-        "refer",
-        "label",
-        "paint",
-        "sam",
+        "prep", *TRAININGS, *SWEEPS, "segment", "rebuild", "ground", "refer", "label", "paint", "sam",
         "measure",
-    )
+    )  # fmt: skip
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])

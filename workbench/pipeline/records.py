@@ -25,7 +25,7 @@ GIB = 2**30
 COPIES = 2
 RECORDED, REFERENCE, UNKNOWN = "recorded", "reference", "unknown"
 # Stages that run a training's checkpoints, once a seed.
-USES_CHECKPOINT = ("segment", "ground", "refer", "label", "paint")
+USES_CHECKPOINT = ("segment", "rebuild", "ground", "refer", "label", "paint")
 # Items of a run that its record counts but gives no wall time for, only the time of each.
 ITEMS = ("num_narratives", "num_asked")
 
@@ -93,7 +93,9 @@ class Records:
             **dict.fromkeys(
                 ("pretrain", "pretrain_joint"), lambda: layout.pretrained(key) / "pretrain.json"
             ),
-            **dict.fromkeys(("segment", "sam"), lambda: layout.entities(key) / "segment.json"),
+            **dict.fromkeys(
+                ("segment", "rebuild", "sam"), lambda: layout.entities(key) / "segment.json"
+            ),
             "ground": lambda: layout.groundings(key) / "groundings.json",
             "refer": lambda: layout.referrings(key) / "refer.json",
             "label": lambda: layout.labels(key) / "label.json",

@@ -21,7 +21,7 @@ from typing import Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.metrics.coco_truth import CocoTruthFile
-from workbench.params import instance, load_params, scored
+from workbench.params import instance, load_params, predicting_stage, scored
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
@@ -118,7 +118,7 @@ def _kind(key: str, predictions: str, metric: str | None) -> Kind:
 
 def _source(layout: Layout, params: dict[str, Any], kind: Kind, predictions: str) -> _Source:
     folder = layout.artifacts / predictions
-    stage = "sam" if folder.name in (params.get("sam") or {}) else kind.stage
+    stage = predicting_stage(params, predictions)
     record = read_json(folder / kind.record, _made_by(kind, folder, stage))
     return _Source(kind, folder, record, stage)
 
