@@ -421,8 +421,8 @@ def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
     timed = (
-        "prep", *TRAININGS, *SWEEPS, "segment", "rebuild", "ground", "refer", "label", "paint", "sam",
-        "measure",
+        "prep", *TRAININGS, *SWEEPS, "segment", "rebuild", "ground", "refer", "label", "paint",
+        "sam", "measure",
     )  # fmt: skip
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])

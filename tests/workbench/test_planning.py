@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from workbench.errors import BadInput
 from workbench.pipeline.missing import Missing
