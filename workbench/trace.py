@@ -46,7 +46,7 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
             key = "__".join((*parts[:2], *([run["part"]] if run.get("part") else ())))
             folder = _checkpoint_folder(params, layout, key)
             weights = folder and f"{folder}/seed-{run['seed']}.pth"
-            known = {"run_id": run["run_id"] or _delivered_since(run), "checkpoint": weights}
+            known = {"run_id": run.get("run_id") or _delivered_since(run), "checkpoint": weights}
             runs.append({**run, "values": shared, **known})
     return {
         "cell": cell,

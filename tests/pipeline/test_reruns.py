@@ -3,6 +3,7 @@
 One project is made once; each test changes one thing and restores it.
 """
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_changes_are_those_that_dvc_finds(project, change):
     change("projects/baselines/__init__.py", lambda text: text + "x = 1\n")
     change("artifacts/mini/checkpoints/cropformer/train.json", lambda text: text + " ")
     change("artifacts/mini/entities/vita/segment.json", lambda text: text + " ")
-    with Repo(str(project)) as repo:
+    with contextlib.chdir(project), Repo() as repo:  # DVC names stages from where it is
         pipeline = read_pipeline(repo)
         found = find_changes(pipeline, Workspace(repo), list(pipeline.stages))
         assert set(found) == set(repo.status())

@@ -43,7 +43,9 @@ def draw_figures(report: Report, params: Mapping[str, Any], curves: Mapping[str,
     charts = {table.id: loss_chart(table, curves) for table in made}
     lacking = []
     if made and not any(charts.values()):
-        lacking.append("training curves: the store of runs does not know the runs of these tables")
+        lacking.append(
+            "training curves: the store of runs has none of these tables' runs, or one point of each"
+        )
     sheets = {}
     for table in made:
         if table.id in PICTURED:
@@ -62,7 +64,7 @@ def _sheet(table: ReportTable, params: Mapping[str, Any], layout: Layout) -> She
     made, data = [], None
     for item in params["evaluate"].values():
         kind, _, key = str(item["predictions"]).partition("/")
-        files = sorted((layout.artifacts / item["predictions"]).glob(SEEDS))
+        files = _of_seeds(layout.artifacts / item["predictions"])
         if item["table"] == table.id and kind == folder and files:
             data = data or (item["dataset"], item["split"])
             masks = _masks(params, layout, key) if folder == "groundings" else None
@@ -77,4 +79,9 @@ def _masks(params: Mapping[str, Any], layout: Layout, key: str) -> Path | None:
     given = str(instance(dict(params), "ground", key)["masks"])
     if not given.startswith("entities/"):
         return None
-    return sorted((layout.artifacts / given).glob(SEEDS))[0]
+    return _of_seeds(layout.artifacts / given)[0]
+
+
+def _of_seeds(folder: Path) -> list[Path]:
+    """Return the predictions of each seed, without the masks that may be kept beside them."""
+    return sorted(path for path in folder.glob(SEEDS) if path.suffixes == [".jsonl"])

@@ -132,7 +132,9 @@ def read_pipeline(repo: Repo) -> Pipeline:
         raise BadInput(PIPELINE, "pipeline", " ".join(problem.split()), "correct it") from error
     stages = {name: _stage(name, content) for name, content in filled.items()}
     upstream = _edges(stages.values())
-    return Pipeline({name: stages[name] for name in _order(upstream)}, upstream)
+    # What is made anew each time is made of what the others have made by then.
+    order = sorted(_order(upstream), key=lambda name: stages[name].always)
+    return Pipeline({name: stages[name] for name in order}, upstream)
 
 
 def _order(upstream: Mapping[str, Sequence[str]]) -> Iterator[str]:

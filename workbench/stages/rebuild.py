@@ -8,7 +8,6 @@ stage does. No photograph is read. The colours of a picture follow from its id.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
 from workbench.launching import launch_of
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.segmentation.split import SplitJob
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
@@ -63,5 +62,4 @@ def rebuild(key: str) -> Path:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(rebuild, sys.argv))

@@ -89,6 +89,7 @@ def main(argv: list[str]) -> int:
         print("usage: python -m workbench.stages.report", file=sys.stderr)
         return 2
     try:
+        os.chdir(project_root())
         written = report()
     except EsgError as error:
         print(f"report: {error}", file=sys.stderr)
@@ -98,5 +99,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(main(sys.argv))

@@ -7,7 +7,6 @@ outside, in ``work_dirs`` or at ``$OPTUNA_STORAGE``, so that an interrupted one 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -37,5 +36,4 @@ def sweep(key: str) -> Path:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(sweep, sys.argv))

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmdet.datasets import transforms  # noqa: F401  (registers types)
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 

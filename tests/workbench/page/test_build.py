@@ -141,7 +141,7 @@ def test_a_table_that_was_not_made_says_what_a_machine_lacks_and_no_more(report)
 
 def test_a_claim_has_both_verdicts_and_why(report):
     text = words(page(report).texts["claim-T-iv"])
-    assert "here ○ not run Table IV is not reproduced at this scale" in text
+    assert "here ○ not run IV:x.APe is of other runs than this table's" in text
     assert "paper ✕ does not hold 41 ≤ 46.2" in text
     assert "better.APe > IV:x.APe" in text
 

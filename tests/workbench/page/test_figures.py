@@ -85,6 +85,7 @@ def world(tmp_path, monkeypatch):
         {"image_id": 2, "narrative": 1, "phrases": [{**words, "start": None, "entity_ids": [22]}]},
     ]
     write_lines(layout.groundings("model") / "seed-0.jsonl", groundings)
+    write_lines(layout.groundings("model") / "seed-0.entities.jsonl", entities)
     return layout
 
 
