@@ -44,7 +44,7 @@ help:  ## this list
 
 repro: $(STAMP)  ## set up, print plan and expected time, reproduce the headline table, say where it is
 	@$(RUN) python -m workbench.repro headline $(if $(JOBS),--jobs $(JOBS))
-	@$(RUN) python -m workbench.stages.headline --where
+	@$(RUN) python -m workbench.stages.report
 
 test: $(STAMP_DEV)  ## set up and run the whole test suite
 	@$(RUN) python -m pytest
@@ -53,10 +53,12 @@ smoke: $(STAMP)  ## the whole flow at smoke scale, in a copy of its own: minutes
 	@$(RUN) python -m workbench.smoke
 
 all: $(STAMP)  ## every table
-	@$(RUN) python -m workbench.repro $(if $(JOBS),--jobs $(JOBS))
+	@$(RUN) python -m workbench.repro table headline $(if $(JOBS),--jobs $(JOBS))
 
-ui: $(STAMP_UI)  ## MLflow on the local store of runs
-	@$(RUN) mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+ui: $(STAMP_UI)  ## MLflow on the local store of runs, with the tables that are not in it yet
+	-@$(RUN) python -m workbench.cli.main sync
+	@$(RUN) MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		mlflow ui --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
 ops: $(STAMP)  ## compile mmcv's operators (10 to 25 minutes on two cores), for models that need them
 	$(PIP) install $(LOCKED) setuptools wheel ninja

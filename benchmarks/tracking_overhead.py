@@ -1,8 +1,9 @@
 """Measures what tracking adds to a training iteration.
 
 Runs iterations of a fixed amount of tensor work with and without the tracking hook, in turn, and
-prints the extra time as a fraction of an iteration. Also timed: the time the training loop itself
-spends inside the hook, as the database is written by another thread.
+prints the extra time as a fraction of an iteration. Also timed: what the training loop itself
+spends inside the hook, and the processor time of all of tracking, with the thread that writes to
+the store and reads the system's metrics. Both are to stay within the limit.
 
     python benchmarks/tracking_overhead.py [--iteration-ms 300] [--iterations 200]
 
@@ -71,8 +72,21 @@ def measure(hook: TrackingHook, iterations: int, repeats: int, side: int) -> tup
     return plain, with_hook, statistics.fmean(inside)
 
 
+def beside(hook: TrackingHook, iterations: int, seconds: float) -> float:
+    """Return the share of a core that tracking takes while iterations only wait."""
+    runner = SimpleNamespace(iter=0, max_iters=10**9, optim_wrapper=SimpleNamespace())
+    runner.optim_wrapper.get_lr = lambda: {"lr": [0.1]}
+    outputs = {name: torch.rand((), requires_grad=True) for name in (*LOSSES, *LAYER_LOSSES)}
+    began, began_cpu = time.perf_counter(), time.process_time()
+    for index in range(iterations):
+        time.sleep(seconds)
+        hook.after_train_iter(runner, index, None, outputs)
+        runner.iter += 1
+    return (time.process_time() - began_cpu) / (time.perf_counter() - began)
+
+
 def main() -> None:
-    """Print the overhead; exit code 1 if the loop spends more than the limit in the hook."""
+    """Print the overhead; exit code 1 if it is more than the limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iteration-ms", type=float, default=300.0)
     parser.add_argument("--iterations", type=int, default=60)
@@ -84,11 +98,13 @@ def main() -> None:
         hook = TrackingHook(run, CostMeter(PeakMemory("cpu")))
         repeats = repeats_for(options.iteration_ms / 1000, side)
         plain, tracked, inside = measure(hook, options.iterations, repeats, side)
+        share = beside(hook, options.iterations, options.iteration_ms / 1000)
         run.close("FINISHED")
     print(f"iteration without tracking {1000 * plain:.1f} ms, with {1000 * tracked:.1f} ms")
     print(f"difference {(tracked - plain) / plain:+.2%} (noise included)")
     print(f"inside the hook {1000 * inside:.3f} ms an iteration, {inside / plain:.3%} of it")
-    raise SystemExit(0 if inside / plain <= LIMIT else 1)
+    print(f"all of tracking, its thread included, takes {share:.3%} of a core")
+    raise SystemExit(0 if max(inside / plain, share) <= LIMIT else 1)
 
 
 if __name__ == "__main__":

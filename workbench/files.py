@@ -1,16 +1,21 @@
-"""Writing files whole (aside, then moved) and hashing them."""
+"""Writing files whole (aside, then moved), hashing them, reading YAML."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import yaml
+
+from workbench.errors import BadInput
 
 
 @contextmanager
@@ -73,3 +78,36 @@ def sha256_tree(folder: Path, pattern: str = "**/*") -> str:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(sha256_file(path).encode() + b"\n")
     return digest.hexdigest()
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML 1.2's numbers and truth values, as DVC reads them: 1e-4 is a number, ``on`` a word."""
+
+
+_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOL, _FLOAT)]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile("^(true|True|TRUE|false|False|FALSE)$"), [*"tTfF"])
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(r"^([-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"),
+    [*"-+.0123456789"],
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping, or nothing.
+
+    Raises:
+        BadInput: Not valid YAML, or no mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise BadInput(path, "YAML", problem, "correct the syntax") from error
+    if content is not None and not isinstance(content, dict):
+        raise BadInput(path, "top level", "not a mapping", "restore it from the repository")
+    return dict(content or {})

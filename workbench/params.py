@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workbench.errors import BadInput
+from workbench.files import read_yaml
 from workbench.paths import SCALES, project_root
 
 # Maps of params.yaml whose instances are trained; a key is in one of them only.
@@ -20,6 +19,8 @@ PREDICTIONS = {
     "labels": "label",
     "maps": "paint",
 }
+# Further stages that write into such a folder; a key is in one of their maps only.
+FURTHER_STAGES = {"entities": ("rebuild", "sam")}
 
 # Stages that write score files; a key is in one of them only.
 SCORING = ("evaluate", "evaluate_given", "count", "measure")
@@ -32,13 +33,7 @@ def load_params(root: Path | None = None) -> dict[str, Any]:
         BadInput: Not valid YAML, not a mapping, or an unknown scale.
     """
     path = (root or project_root()) / "params.yaml"
-    try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        line = str(error).replace("\n", " ")
-        raise BadInput(path, "YAML", line, "correct the syntax") from error
-    if not isinstance(params, dict):
-        raise BadInput(path, "top level", "not a mapping", "restore it from the repository")
+    params = read_yaml(path)
     if params.get("scale") not in SCALES:
         raise BadInput(path, "scale", repr(params.get("scale")), f"use one of {', '.join(SCALES)}")
     return params
@@ -77,8 +72,16 @@ def predictions_of(params: dict[str, Any], row: dict[str, Any]) -> dict[str, Any
 
     Empty where ``params.yaml`` has none, as for predictions of another tool.
     """
-    folder, _, key = str(row.get("predictions")).partition("/")
-    return dict((params.get(PREDICTIONS.get(folder, "")) or {}).get(key) or {})
+    predictions = str(row.get("predictions"))
+    stage = predicting_stage(params, predictions) or ""
+    return dict((params.get(stage) or {}).get(predictions.partition("/")[2]) or {})
+
+
+def predicting_stage(params: dict[str, Any], predictions: str) -> str | None:
+    """Return the stage that makes ``<folder>/<key>``; None where none does."""
+    folder, _, key = predictions.partition("/")
+    further = [name for name in FURTHER_STAGES.get(folder, ()) if key in (params.get(name) or {})]
+    return further[0] if further else PREDICTIONS.get(folder)
 
 
 def training(params: dict[str, Any], key: str) -> dict[str, Any]:

@@ -81,8 +81,28 @@ class Layout:
     def entities(self, key: str) -> Path:
         return self.artifacts / "entities" / key
 
+    def sweep(self, name: str) -> Path:
+        return self.artifacts / "sweeps" / name
+
     def score(self, table: str, row: str) -> Path:
         return self.artifacts / "scores" / table / f"{row}.json"
 
     def table(self, table: str, suffix: str) -> Path:
         return Path("reports") / self.scale / "tables" / f"{table}.{suffix}"
+
+    def headline(self) -> Path:
+        return Path("reports") / self.scale / "headline.md"
+
+    def report(self) -> Path:
+        return Path("reports") / self.scale / "index.html"
+
+    def report_index(self) -> Path:
+        return Path("reports") / self.scale / "README.md"
+
+    def metrics(self, table: str) -> Path:
+        """Folder of what ``dvc metrics`` shows of a table, one file a row."""
+        return Path("reports") / self.scale / "metrics" / table
+
+    def bars(self, table: str) -> Path:
+        """What ``dvc plots`` shows of a table."""
+        return Path("reports") / self.scale / "bars" / f"{table}.json"

@@ -1,7 +1,8 @@
 """Reproduce targets, independent stages side by side: ``python -m workbench.repro TARGET...``.
 
 Each stage is what ``dvc repro --single-item STAGE`` would run, in a process group of its own; DVC's
-own locks keep ``dvc.lock`` whole. A stage that fails stops those that need it and no others. On
+own locks keep ``dvc.lock`` whole. What is done, running and left is said in a line that stays, or
+every 30 s where there is no terminal. A stage that fails stops those that need it and no others. On
 Ctrl-C or SIGTERM the stages are asked to stop: trainings save, and the same command resumes them.
 
 Each stage gets its share of the cores as threads, however many run: the number of threads changes
@@ -23,17 +24,15 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
 
-from workbench.cli.output import positive, say_error
+from workbench.cli.output import StatusLine, positive, say_error
 from workbench.errors import EsgError, Interrupted
-from workbench.params import load_params
 from workbench.paths import project_root
-from workbench.planning import Plan, default_jobs, num_cores, plan
-from workbench.processes import die_with_parent
+from workbench.planning import Plan, plan
+from workbench.processes import cores, die_with_parent
+from workbench.progress import UNKNOWN_SECONDS, Progress
 from workbench.schedule import Schedule
 
 FAILED = 1
-# Expected time of a stage of which nothing is known, in s.
-UNKNOWN_SECONDS = 5.0
 POLL_S = 0.05
 PIPE_BYTES = 65536
 # A stage that was just being started may not have heard the first request to stop.
@@ -47,7 +46,7 @@ def reproduce(targets: Sequence[str], jobs: int | None = None) -> int:
 
     Args:
         targets: Stages; all of the pipeline without one.
-        jobs: Stages at once, at most (default: `workbench.planning.default_jobs`).
+        jobs: Stages at once, at most (default: `workbench.processes.default_jobs`).
 
     Returns:
         0; 1 if a stage failed; 75 if asked to stop, after which the same call resumes.
@@ -64,19 +63,9 @@ def reproduce(targets: Sequence[str], jobs: int | None = None) -> int:
     return _Runner(made).run()
 
 
-def reproduce_serially(targets: Sequence[str]) -> int:
-    """Become ``dvc repro TARGETS``, if there is anything to run."""
-    os.chdir(project_root())
-    made = plan(*targets, jobs=1)
-    print(made.render(), flush=True)
-    if made.stages:
-        os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *targets])
-    return 0
-
-
 def _threads(jobs: int) -> int:
     """Return each stage's share of the cores, or what the user allows if that is less."""
-    share = max(1, num_cores() // jobs)
+    share = max(1, cores() // jobs)
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
 
@@ -89,6 +78,7 @@ class _Running:
         name: Of the stage.
         process: Number of the process and of its group.
         stream: File descriptor of what the group prints.
+        screen: Where it is printed to, above the status line.
         rest: What was read of a line that has not ended.
         status: Exit status; None while it runs.
     """
@@ -96,6 +86,7 @@ class _Running:
     name: str
     process: int
     stream: int
+    screen: StatusLine
     rest: bytes = b""
     status: int | None = None
 
@@ -110,6 +101,7 @@ class _Running:
 
     def say(self, line: str) -> None:
         if line.strip():
+            self.screen.clear()
             print(f"{self.name} | {line}", flush=True)
 
     def close(self) -> None:
@@ -157,6 +149,8 @@ class _Runner:
         seconds = {stage.name: stage.seconds or UNKNOWN_SECONDS for stage in made.stages}
         self.schedule = Schedule(seconds, made.upstream)
         self.jobs = made.jobs
+        self.progress = Progress(made)
+        self.screen = StatusLine()
         self.running: dict[int, _Running] = {}
         self.failed: list[str] = []
         self.skipped: list[str] = []
@@ -170,6 +164,9 @@ class _Runner:
                     key.data.read()
                 self._collect(stop)
                 self._pass_on(stop)
+                if self.screen.due:
+                    self.screen.show(self.progress.render(time.monotonic()))
+        self.screen.clear()
         if stop.asked:
             return Interrupted.exit_code
         if self.failed:
@@ -186,7 +183,8 @@ class _Runner:
             name = self.schedule.take()
             if name is None:
                 break
-            stage = _start(name)
+            stage = _start(name, self.screen)
+            self.progress.begin(name, time.monotonic())
             self.running[stage.process] = stage
             self.selector.register(stage.stream, selectors.EVENT_READ, stage)
             started = True
@@ -204,10 +202,13 @@ class _Runner:
             stage.close()
             del self.running[stage.process]
             if stage.status == 0:
+                self.progress.end(stage.name, time.monotonic())
                 self.schedule.finish(stage.name)
             else:
+                dependents = self.schedule.give_up(stage.name)
+                self.progress.give_up(stage.name, dependents)
                 self.failed.append(stage.name)
-                self.skipped += self.schedule.give_up(stage.name)
+                self.skipped += dependents
 
     def _pass_on(self, stop: _Stop) -> None:
         """Tell the stages to stop if asked to, and to end at once if asked again."""
@@ -219,7 +220,7 @@ class _Runner:
             stage.signal(signal.SIGTERM if stop.asked == 1 else signal.SIGKILL)
 
 
-def _start(name: str) -> _Running:
+def _start(name: str, screen: StatusLine) -> _Running:
     """Fork a process for a stage; what it and its children print comes through a pipe."""
     stream, sink = os.pipe()
     sys.stdout.flush()
@@ -232,7 +233,7 @@ def _start(name: str) -> _Running:
     with contextlib.suppress(OSError):  # the child does it too; whoever comes first
         os.setpgid(process, process)
     os.set_blocking(stream, False)
-    return _Running(name, process, stream)
+    return _Running(name, process, stream, screen)
 
 
 def _become_stage(name: str, sink: int) -> NoReturn:
@@ -305,10 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parsed = parser.parse_args(arguments)
     try:
-        jobs = parsed.jobs or default_jobs(load_params()["scale"])
-        if jobs == 1:
-            return reproduce_serially(parsed.targets)
-        code = reproduce(parsed.targets, jobs)
+        code = reproduce(parsed.targets, parsed.jobs)
         if code == Interrupted.exit_code:
             raise Interrupted("interrupted; the same command resumes")
         return code

@@ -21,11 +21,14 @@ from filelock import FileLock, Timeout
 
 from workbench.errors import EsgError, Interrupted
 from workbench.params import TRAININGS, load_params
-from workbench.paths import project_root
+from workbench.paths import Layout, project_root
 from workbench.repro import reproduce
 from workbench.warm import warm_python
 
-COPIED = ("workbench", "projects", "configs", "reports/tables", "dvc.yaml", ".dvcignore")
+COPIED = (
+    "workbench", "projects", "configs", "reports/paper.yaml", "reports/tables", "dvc.yaml",
+    ".dvcignore",
+)  # fmt: skip
 WARNING = "Smoke scale: a few iterations on tiny data. The numbers mean nothing."
 
 
@@ -45,6 +48,7 @@ def prepare(root: Path, copy: Path) -> None:
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     params = load_params(root) | {"scale": "smoke", "own_data": {}, "sam_weights": None}
     for stage in TRAININGS:
@@ -54,7 +58,7 @@ def prepare(root: Path, copy: Path) -> None:
 
 
 def smoke() -> Path:
-    """Run the headline's whole flow at smoke scale and return the folder it ran in.
+    """Run the headline's whole flow and the report at smoke scale and return the folder it ran in.
 
     Raises:
         EsgError: A stage failed or the run was interrupted; that was said before.
@@ -92,7 +96,7 @@ def _reproduce_in(copy: Path) -> int:
     with warm_python(copy / "warm") as path:
         os.environ |= {"PATH": path, "PYTHONPATH": str(copy)}
         os.chdir(copy)
-        return reproduce(["headline"])
+        return reproduce(["headline", "report"])
 
 
 def main() -> int:
@@ -103,7 +107,8 @@ def main() -> int:
     except EsgError as error:
         print(f"smoke: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"Every stage ran, in {time.monotonic() - start:.0f} s. Report: {copy / 'reports/smoke'}")
+    page = copy / Layout("smoke").report()
+    print(f"Every stage ran, in {time.monotonic() - start:.0f} s. Report: {page}")
     print(WARNING)
     return 0
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from workbench.errors import BadInput, MissingInput
 from workbench.params import load_params, predictions_of
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout, project_root, store_root
+from workbench.tracking.journal import delivered_run
 
 
 def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
             key = "__".join((*parts[:2], *([run["part"]] if run.get("part") else ())))
             folder = _checkpoint_folder(params, layout, key)
             weights = folder and f"{folder}/seed-{run['seed']}.pth"
-            runs.append({**run, "values": shared, "checkpoint": weights})
+            known = {"run_id": run["run_id"] or _delivered_since(run), "checkpoint": weights}
+            runs.append({**run, "values": shared, **known})
     return {
         "cell": cell,
         "scale": layout.scale,
@@ -56,6 +58,12 @@ def trace(cell: str, scale: str | None = None) -> dict[str, Any]:
         "score": provenance["score"],
         "runs": runs,
     }
+
+
+def _delivered_since(run: dict[str, Any]) -> str | None:
+    """Return the run of a training that ended while the store of runs was away."""
+    sha256 = run.get("checkpoint_sha256")
+    return None if sha256 is None else delivered_run(store_root(), sha256)
 
 
 def _row(layout: Layout, table: str, row: str) -> dict[str, Any]:

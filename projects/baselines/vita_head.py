@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from projects.cropformer import MultiViewHead
 from projects.cropformer.cropformer_head import entities_per_view
 from projects.cropformer.multi_view_head import Decoded, Losses
+from workbench.engine.ranks import weight_among_ranks
 
 
 class VITAOutput(NamedTuple):
@@ -155,9 +156,10 @@ class VITAHead(MultiViewHead):
             same = clip_ids[:, None] == torch.cat(ids)[None]
             if same.numel():
                 losses.append(F.binary_cross_entropy_with_logits(logits, same.float()))
+        weight = weight_among_ranks(len(losses), output.clip_tokens.device)
         if not losses:
             return (output.clip_tokens.sum() + output.frame_tokens.sum()) * 0.0
-        return torch.stack(losses).mean()
+        return torch.stack(losses).mean() * weight
 
     def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
         """Return clip-level class logits (B, N, 2) and mask logits (B, N, T, h, w)."""

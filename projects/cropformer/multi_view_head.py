@@ -294,18 +294,19 @@ class MultiViewHead(Mask2FormerHead):
         )[:5]
         all_labels = torch.cat(labels)
         class_weight = cls_scores.new_tensor(self.class_weight)
+        # Every process takes part in both means, also one without an entity.
         loss_cls = self.loss_cls(
             cls_scores.flatten(0, 1),
             all_labels,
             cls_scores.new_ones(len(all_labels)),
-            avg_factor=class_weight[all_labels].sum(),
+            avg_factor=reduce_mean(class_weight[all_labels].sum()),
         )
+        num_masks = max(reduce_mean(cls_scores.new_tensor([num_matched])), 1)
         predicted = mask_preds[torch.stack(mask_weights) > 0].flatten(0, 1)[:, None]
         wanted = torch.cat(mask_targets).flatten(0, 1)[:, None]
         if len(wanted) == 0:
             nothing = mask_preds.sum() * 0.0
             return loss_cls, nothing, nothing
-        num_masks = max(reduce_mean(cls_scores.new_tensor([num_matched])), 1)
         with torch.no_grad():
             points = get_uncertain_point_coords_with_randomness(
                 predicted,

@@ -21,6 +21,7 @@ from projects.gella.language import Generated
 from projects.gella.mask_decoder import Reconstruction
 from projects.gella.samples import GroundingSample
 from projects.gella.tokens import Tokens
+from workbench.engine.ranks import weight_among_ranks
 from workbench.errors import MissingInput
 from workbench.grounding.schema import GroundingAnswer, GroundingRequest
 
@@ -122,6 +123,8 @@ class Gella(BaseModel):
             losses["loss_recall"] = answers.recall
         chosen = [at for at, sample in enumerate(samples) if sample.task == "ground"]
         if not chosen:
+            self.mask_decoder.take_part_in_means(self.device)
+            weight_among_ranks(0, self.device)
             return losses
         decoded = self.reconstruct(image[chosen], [samples[at] for at in chosen])
         masks = [samples[at].masks.to(self.device) for at in chosen]
@@ -131,7 +134,8 @@ class Gella(BaseModel):
             nouns = answers.segments[at][samples[at].grounded.to(self.device)]
             logits.append(self.association(nouns, decoded.embeddings[row]))
             targets.append(_query_targets(samples[at], matches[row], logits[-1]))
-        losses["loss_asso"] = association_loss(logits, targets) * self.association_weight
+        weight = weight_among_ranks(sum(each.numel() for each in logits), self.device)
+        losses["loss_asso"] = association_loss(logits, targets) * weight * self.association_weight
         return {**losses, **seg_losses}
 
     def ground_photos(

@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from projects.gella.language_model import build_language_model, load_language_model
 from projects.gella.tokens import IGNORED, PromptTokenizer, Tokens
+from workbench.engine.ranks import weight_among_ranks
 
 
 class Answers(NamedTuple):
@@ -112,13 +113,17 @@ class LanguageDecoder(BaseModule):
         learned = labels[:, 1:] != IGNORED
         logits = self.model.lm_head(text[:, :-1][learned])
         loss = F.cross_entropy(logits, labels[:, 1:][learned])
+        loss = loss * weight_among_ranks(len(logits), logits.device)
         answered = (ids == self.tokenizer.seg_id) & (labels != IGNORED)
         segments = [row[seg] for row, seg in zip(text, answered, strict=True)]
         return Answers(loss, segments, self._recall_loss(text, ids, answered))
 
     def _recall_loss(self, text: Tensor, ids: Tensor, answered: Tensor) -> Tensor | None:
         """Return the loss of naming, from the states at ``<SEG>``, the tokens before it."""
-        if not len(self.recall) or not answered.any():
+        if not len(self.recall):
+            return None
+        weight = weight_among_ranks(int(answered.sum()), text.device)
+        if not answered.any():
             return None
         rows, places = answered.nonzero(as_tuple=True)
         losses = [
@@ -128,7 +133,7 @@ class LanguageDecoder(BaseModule):
             )
             for back, head in enumerate(self.recall, start=1)
         ]
-        return torch.stack(losses).sum() * self.recall_weight
+        return torch.stack(losses).sum() * self.recall_weight * weight
 
     @torch.no_grad()
     def generate(

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from mmdet.models.dense_heads import Mask2FormerHead
 from mmdet.registry import MODELS
+from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 Losses = dict[str, Tensor]
 
@@ -34,6 +35,10 @@ class EntityMaskDecoder(Mask2FormerHead):
 
     Takes the arguments of ``Mask2FormerHead``; one class, "entity".
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loss_cls.register_forward_pre_hook(_normalised_over_ranks, with_kwargs=True)
 
     def reconstruct(self, features: list[Tensor]) -> Reconstruction:
         """Decode a pyramid of blended features, each (B, c, h, w), fine to coarse."""
@@ -73,6 +78,11 @@ class EntityMaskDecoder(Mask2FormerHead):
         # Layers are matched in order, images within a layer: the last B are of the last layer.
         return losses, self._matches[-len(entities) :]
 
+    def take_part_in_means(self, device: torch.device) -> None:
+        """Add nothing to the other processes' means of a batch: there are two a layer."""
+        for _ in range(2 * (self.num_transformer_decoder_layers + 1)):
+            reduce_mean(torch.zeros(1, device=device))
+
     def _get_targets_single(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         targets = super()._get_targets_single(*args, **kwargs)
         self._matches.append((targets[-1].pos_inds, targets[-1].pos_assigned_gt_inds))
@@ -102,3 +112,11 @@ class EntityMaskDecoder(Mask2FormerHead):
         matched = result.gt_inds > 0
         queries[result.gt_inds[matched] - 1] = matched.nonzero()[:, 0]
         return queries
+
+
+def _normalised_over_ranks(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Have the classification loss divided by the weights of all processes' queries.
+
+    The base class does so with the other losses' number of masks.
+    """
+    return args, {**kwargs, "avg_factor": reduce_mean(kwargs["avg_factor"])}

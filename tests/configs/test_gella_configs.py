@@ -66,7 +66,7 @@ def test_settings_of_the_paper():
     """Section 5.3: 50 epochs of batch 16 on 8 GPUs, 1e-5, decayed after epochs 46 and 48."""
     config = load("paper", "gella_7b")
     assert config.optim_wrapper.optimizer.lr == 1e-5
-    assert config.train_dataloader.batch_size * 8 == 16
+    assert config.train_dataloader.batch_size == 16
     epoch = config.max_iters / 50
     assert [m / epoch for m in config.param_scheduler[0].milestones] == [46, 48]
     assert config.train_dataloader.dataset.ratios == {"describe": 0.2, "extract": 0.2, "ground": 0.6}

@@ -33,8 +33,11 @@ def lock() -> dict[str, str]:
 
 def test_direct_dependencies_are_pinned_as_in_the_lock(project, lock):
     extras = project["optional-dependencies"]
-    assert set(extras) == {"dev", "ui"}
-    for requirement in [*project["dependencies"], *extras["dev"], *extras["ui"]]:
+    assert set(extras) == {"dev", "postgres", "ui"}
+    for requirement in [
+        *project["dependencies"],
+        *(each for one in extras.values() for each in one),
+    ]:
         match = PIN.match(requirement)
         assert match, f"{requirement} is not an exact pin"
         assert lock.get(normal(match[1])) == match[2], requirement

@@ -38,5 +38,15 @@ elif stage == "evaluate":
     write(artifacts / "scores" / item["table"] / f"{item['row']}.json", entities, key)
 elif stage == "table":
     scores = sorted((artifacts / "scores" / key).glob("*.json"))
-    for suffix in ("md", "json"):
-        write(Path(f"reports/{scale}/tables/{key}.{suffix}"), *scores)
+    write(Path(f"reports/{scale}/tables/{key}.md"), *scores)
+    rows, bars = [], []
+    for score in scores:
+        size = score.stat().st_size
+        runs = [{"seed": 0, "values": {"size": size}}]
+        row = {"id": score.stem, "label": score.stem, "status": "reproduced", "waits": None}
+        row |= {"values": {"size": {"reproduced": size}}}
+        rows.append(row | {"provenance": {"score": "size", "runs": runs}})
+        write(Path(f"reports/{scale}/metrics/{key}/{score.name}"), {"size": size})
+        bars.append({"row": score.stem, "value": size})
+    write(Path(f"reports/{scale}/tables/{key}.json"), {"rows": rows})
+    write(Path(f"reports/{scale}/bars/{key}.json"), bars)

@@ -12,16 +12,20 @@ from workbench.params import SCORING, TRAININGS, predictions_of, score_key, trai
 from workbench.paths import Layout
 from workbench.reporting.parts import parts_of
 from workbench.reporting.table_spec import load_spec
+from workbench.sweeps.spec import load_spec as load_sweep
 
 ROOT = Path(__file__).parents[2]
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+# Stage of a search to the map of the trainings that it searches for.
+SWEEPS = {"sweep": "train", "sweep_finetune": "finetune"}
 LAYOUT = Layout(PARAMS["scale"])
 SCORED = [(key, item) for stage in SCORING for key, item in PARAMS[stage].items()]
-# Modules whose text changes no result: errors, paths, writing files, tracking, a stage's shell.
+# Modules whose text changes no result: errors, paths, processes, writing files, tracking, a shell.
 PLUMBING = (
-    "errors", "files", "jobs", "params", "paths", "processes", "stages/cli", "stages/__init__",
-    "tracking/",
+    "errors", "files", "jobs", "launching", "params", "paths", "processes", "rank", "shards",
+    "stages/cli", "stages/__init__", "torchrun", "tracking/",
 )  # fmt: skip
 
 
@@ -36,7 +40,10 @@ def fill(text: str, key: str, item) -> str:
             return PARAMS["scale"]
         if name == "key":
             return key
-        return str(item if name == "item" else item[name.removeprefix("item.")])
+        found = {"item": item}
+        for part in name.split("."):
+            found = found[part]
+        return str(found)
 
     return re.sub(r"\$\{([^}]+)\}", value, text)
 
@@ -73,29 +80,37 @@ def test_params_hold_one_map_a_stage():
         "pretrain_joint": "${pretrain_joint}",
         "resolve_finetune": "${finetune}",
         "finetune": "${finetune}",
+        "sweep": "${sweep}",
+        "sweep_finetune": "${sweep_finetune}",
         "ground": "${ground}",
         "refer": "${refer}",
         "label": "${label}",
         "segment": "${segment}",
         "paint": "${paint}",
         "sam": "${sam}",
+        "rebuild": "${rebuild}",
         "evaluate_given": "${evaluate_given}",
         "evaluate": "${evaluate}",
         "count": "${count}",
         "measure": "${measure}",
         "table": "${tables}",
         "headline": None,
+        "report": None,
     }
 
 
 def test_upstream_keys_exist():
     datasets = PARAMS["prep"].keys() | PARAMS["own_data"].keys()
-    for name in ("train", "transfer", "segment", "paint", "sam", "evaluate", "measure"):
+    named = ("train", "transfer", "segment", "rebuild", "paint", "sam", "evaluate", "measure")
+    for name in named:
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
         trained = PARAMS["train"][item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
+    for key, item in PARAMS["rebuild"].items():
+        assert item["project"] == PARAMS["train"][item["checkpoint"]]["project"], key
+        assert key not in PARAMS["segment"] | PARAMS["sam"], key
     for key, item in PARAMS["pretrain_joint"].items():
         assert set(item["pretrained"].values()) <= set(PARAMS["pretrain"]), key
     parts = PARAMS["pretrain"].keys() | PARAMS["pretrain_joint"].keys()
@@ -105,6 +120,9 @@ def test_upstream_keys_exist():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
         assert name in (PARAMS["segment"] if folder == "entities" else {"png/manifest.json"})
+    for key, item in {**PARAMS["ground"], **PARAMS["refer"], **PARAMS["label"]}.items():
+        parts = PARAMS["finetune"][item["checkpoint"]]["pretrained"]
+        assert item["pretrained"] == {name: parts[name] for name in ("clip", "llm")}, key
     for key, item in {**PARAMS["refer"], **PARAMS["label"]}.items():
         assert PARAMS["finetune"][item["checkpoint"]]["project"] == item["project"], key
         folder, _, name = item["masks"].partition("/")
@@ -143,10 +161,21 @@ def test_scores_are_what_their_tables_ask_for():
     assert len(set(keys)) == len(keys)
 
 
+def test_rows_of_other_tables_that_are_called_the_same_runs_are():
+    scored = dict(SCORED)
+    for table in PARAMS["tables"]:
+        for other, rows in load_spec(table, ROOT).same_runs.items():
+            for row, same in rows.items():
+                there, here = scored[score_key(other, row)], scored[score_key(table, same)]
+                assert there | {"table": table, "row": same} == here, (table, other, row)
+
+
 def test_fields_are_those_the_stages_read():
     fields = {
         "train": {"config", "project", "dataset", "seeds", "overrides"},
-        "segment": {"checkpoint", "project", "dataset", "split", "overrides"},
+        **dict.fromkeys(
+            ("segment", "rebuild"), {"checkpoint", "project", "dataset", "split", "overrides"}
+        ),
         "paint": {"checkpoint", "project", "dataset", "split", "form", "overrides"},
         "sam": {"dataset", "split"},
         "evaluate_given": {"table", "row", "predictions", "dataset", "split"},
@@ -164,6 +193,7 @@ def test_fields_are_those_the_stages_read():
         "ground": {
             "checkpoint",
             "project",
+            "pretrained",
             "dataset",
             "split",
             "masks",
@@ -173,7 +203,16 @@ def test_fields_are_those_the_stages_read():
         },
         **dict.fromkeys(
             ("refer", "label"),
-            {"checkpoint", "project", "dataset", "split", "masks", "mode", "threshold"},
+            {
+                "checkpoint",
+                "project",
+                "pretrained",
+                "dataset",
+                "split",
+                "masks",
+                "mode",
+                "threshold",
+            },
         ),
         "count": {"table", "row", "config"},
         "evaluate": {"table", "row", "predictions", "checkpoint", "dataset", "split"},
@@ -195,11 +234,12 @@ def test_paths_are_those_of_the_layout():
         assert str(LAYOUT.source_config(item["config"])) in filled("resolve", "deps", key, item)
         assert filled("train", "outs", key, item) == {str(LAYOUT.checkpoints(key))}
         assert {resolved, str(data)} <= filled("train", "deps", key, item)
-    for key, item in PARAMS["segment"].items():
-        data = LAYOUT.manifest(item["dataset"])
-        needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
-        assert needed <= filled("segment", "deps", key, item)
-        assert filled("segment", "outs", key, item) == {str(LAYOUT.entities(key))}
+    for stage in ("segment", "rebuild"):
+        for key, item in PARAMS[stage].items():
+            data = LAYOUT.manifest(item["dataset"])
+            needed = {str(LAYOUT.checkpoints(item["checkpoint"])), str(data)}
+            assert needed <= filled(stage, "deps", key, item)
+            assert filled(stage, "outs", key, item) == {str(LAYOUT.entities(key))}
     for key, item in PARAMS["evaluate"].items():
         made = LAYOUT.artifacts / item["predictions"]
         needed = {str(made), str(LAYOUT.manifest(item["dataset"]))}
@@ -213,6 +253,7 @@ def test_paths_are_those_of_the_layout():
         assert filled("measure", "outs", key, item) == {str(score)}
     for table in PARAMS["tables"]:
         written = {str(LAYOUT.table(table, suffix)) for suffix in ("md", "json")}
+        written |= {str(LAYOUT.metrics(table)), str(LAYOUT.bars(table))}
         assert filled("table", "outs", "", table) == written
         folder = LAYOUT.score(table, "any").parent
         assert str(folder) in filled("table", "deps", "", table)
@@ -242,10 +283,50 @@ def test_paths_of_transfers_maps_and_given_models_are_those_of_the_layout():
         assert filled("evaluate_given", "outs", key, item) == {str(score)}
 
 
-def test_what_is_in_git_or_cheap_is_not_cached():
-    for stage in (*SCORING, "table", "headline"):
+def test_dvc_shows_the_rows_of_all_tables():
+    (metrics,), (bars,) = PIPELINE["metrics"], [next(iter(plot)) for plot in PIPELINE["plots"]]
+    assert fill(metrics, "", {}) == str(LAYOUT.metrics("VI").parent)
+    assert fill(bars, "", {}) == str(LAYOUT.bars("VI").parent)
+
+
+@pytest.mark.parametrize("stage", SWEEPS)
+def test_sweeps_are_declared_and_name_what_their_trainings_do(stage):
+    for key, item in PARAMS[stage].items():
+        spec = load_sweep(key, ROOT)
+        searched = PARAMS[SWEEPS[stage]][spec.training]
+        same = {name: searched[name] for name in item if name != "training"}
+        assert item == {"training": spec.training, **same}, key
+        assert {"config", "project", "dataset"} <= set(item)
+        assert filled(stage, "outs", key, item) == {str(LAYOUT.sweep(key))}
+        needed = {str(LAYOUT.manifest(item["dataset"])), str(LAYOUT.source_config(item["config"]))}
+        pretrained = {str(LAYOUT.pretrained(name)) for name in item.get("pretrained", {}).values()}
+        assert needed | pretrained <= filled(stage, "deps", key, item)
+
+
+def test_applying_a_sweep_does_not_make_it_stale():
+    for stage, trainings in SWEEPS.items():
+        listed = body(stage)["params"]
+        assert f"{trainings}.${{item.training}}.config" in listed
+        assert not [name for name in listed if "overrides" in name or name.startswith("ground.")]
+
+
+def test_what_is_in_git_is_not_cached_and_all_else_is():
+    """What neither git nor a remote has would be made again in every clone."""
+    for stage in STAGES:
         for out in body(stage)["outs"]:
-            assert next(iter(out.values())) == {"cache": False}, stage
+            path = out if isinstance(out, str) else next(iter(out))
+            in_git = path.startswith("reports/")
+            assert in_git == (not isinstance(out, str) and out[path] == {"cache": False}), stage
+
+
+def test_the_report_makes_no_table():
+    """It depends on no output of another stage, and comes last where all are made."""
+    outputs = {path for stage in STAGES if stage != "report" for path in paths(stage, "outs")}
+    for needed in paths("report", "deps"):
+        assert not [out for out in outputs if f"{out}/".startswith(f"{needed}/")], needed
+        assert not [out for out in outputs if f"{needed}/".startswith(f"{out}/")], needed
+    assert body("report")["always_changed"]
+    assert list(STAGES)[-1] == "report"
 
 
 @pytest.mark.parametrize("key", [key for stage in TRAININGS for key in sorted(PARAMS[stage])])
@@ -290,7 +371,11 @@ def test_imported_code_is_a_dependency(stage):
             f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
                                              "segmentation/", "photos")
         )  # fmt: skip
-    if stage in ("segment", "paint", "sam"):
+    if stage in SWEEPS:  # pictures for MLflow
+        exempt += ("workbench/segmentation/",)
+    if stage == "table":  # what it logs to MLflow once the table is written: pictures of rows
+        exempt += ("workbench/datasets/", "workbench/metrics/", "workbench/photos")
+    if stage in ("segment", "rebuild", "paint", "sam"):
         exempt += ("workbench/metrics/",)  # the engine's validation, unused here
     for path in sorted(imported(code)):
         text = path.as_posix()
@@ -335,6 +420,9 @@ def files(name: str) -> list[Path]:
 def test_reference_times_name_every_instance():
     reference = yaml.safe_load((ROOT / "configs/mini/expected_times.yaml").read_text())["seconds"]
     assert set(reference) | {"own_data"} == set(STAGES)
-    timed = ("prep", *TRAININGS, "segment", "ground", "refer", "label", "paint", "sam", "measure")
+    timed = (
+        "prep", *TRAININGS, *SWEEPS, "segment", "rebuild", "ground", "refer", "label", "paint",
+        "sam", "measure",
+    )  # fmt: skip
     for stage in timed:
         assert set(reference[stage]) == set(PARAMS[stage])

@@ -5,28 +5,18 @@ One project is made once; each test changes one thing and restores it.
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
+from tests.pipeline.stub_project import dvc, make
+from workbench.pipeline.changes import Workspace, find_changes
+from workbench.pipeline.stages import read_pipeline
 from workbench.planning import plan
 
-ROOT = Path(__file__).parents[2]
-STAGES = ("prep", "resolve", "train", "segment", "evaluate", "table")
 pytestmark = pytest.mark.slow
-
-
-def dvc(folder: Path, *arguments: str) -> str:
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def ran(folder: Path, target: str = "table@VI") -> set[str]:
@@ -42,26 +32,7 @@ def rows(*names: str) -> set[str]:
 def project(tmp_path_factory) -> Path:
     """The project with stub stages, reproduced once."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
-        shutil.copy2(ROOT / name, folder)
-    (folder / ".dvc").mkdir()
-    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    code = ["engine", "datasets", "metrics", "reporting", "scoring", "segmentation"]
-    needed = [f"workbench/{name}/__init__.py" for name in code]
-    needed += ["workbench/photos.py", "workbench/overrides.py"]
-    needed += ["configs/_base_/base.py", "projects/cropformer/__init__.py"]
-    needed += ["projects/baselines/__init__.py", "reports/tables/VI.yaml"]
-    needed += [f"configs/mini/{item['config']}.py" for item in params["train"].values()]
-    for name in needed:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"# {name}\n")
-    worlds = {name: {"seed": 0} for name in params["prep"]}
-    (folder / "configs/mini/worlds.yaml").write_text(yaml.safe_dump(worlds))
-    for stage in STAGES:
-        target = folder / "workbench" / "stages" / f"{stage}.py"
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy2(Path(__file__).with_name("stub_stage.py"), target)
+    make(folder)
     first = ran(folder)
     assert {"prep@entityseg", "train@cropformer", "table@VI"} <= first
     assert "prep@coco" not in first, "Table VI needs no COCO"
@@ -156,6 +127,25 @@ def test_own_data_is_watched_where_it_is(project, change, tmp_path):
     assert ran(project, "own_data@street") == set()
     (tmp_path / "train.json").write_text("2")
     assert ran(project, "own_data@street") == {"own_data@street"}
+
+
+def test_changes_are_those_that_dvc_finds(project, change):
+    """Of all stages: inputs, outputs, parameters, never run."""
+    change("params.yaml", edit_params(train__vita__seeds=[0, 1]))
+    change("projects/baselines/__init__.py", lambda text: text + "x = 1\n")
+    change("artifacts/mini/checkpoints/cropformer/train.json", lambda text: text + " ")
+    change("artifacts/mini/entities/vita/segment.json", lambda text: text + " ")
+    with Repo(str(project)) as repo:
+        pipeline = read_pipeline(repo)
+        found = find_changes(pipeline, Workspace(repo), list(pipeline.stages))
+        assert set(found) == set(repo.status())
+        graph = repo.index.graph
+        edges = {s.addressing: {u.addressing for u in graph.successors(s)} for s in graph}
+    assert {name: set(before) for name, before in pipeline.upstream.items()} == edges
+    seen: set[str] = set()
+    for name in pipeline.stages:
+        assert edges[name] <= seen, name
+        seen.add(name)
 
 
 def test_plan_says_what_would_run(project, change, monkeypatch):

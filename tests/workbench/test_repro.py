@@ -1,5 +1,6 @@
 """Stages side by side, with the real DVC on a pipeline of stages that only wait."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
-from workbench.planning import num_cores
+from workbench.processes import cores
 from workbench.warm import warm_python
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +107,7 @@ def events(folder: Path, what: str) -> dict[str, float]:
 
 
 def wait_for(folder: Path, what: str, *names: str) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not set(names) <= set(events(folder, what)):
         assert time.monotonic() < until, f"{names} did not {what}"
         time.sleep(0.05)
@@ -136,7 +138,7 @@ def test_order_number_at_once_and_lock_file(project, tmp_path):
     assert "a | half a line, the rest\n" in output
     assert "all at scale mini: 6 of 6 stages to run" in output
     threads = {json.loads(line)[3] for line in (project / "events.txt").open()}
-    assert threads == {str(max(1, num_cores() // 2))}
+    assert threads == {str(max(1, cores() // 2))}
 
     serial = make_project(tmp_path / "serial")
     process = start(serial, "repro", "all", module="dvc")
@@ -207,10 +209,34 @@ def test_killed_it_leaves_no_process(project):
     assert processes_in(project) == []
 
 
-def test_one_at_a_time_is_plain_dvc(project):
+def test_one_at_a_time(project):
     code, output = repro(project, "d", "--jobs", "1")
     assert code == 0, output
-    assert sorted(re.findall(r"^Running stage .(\w).:", output, re.MULTILINE)) == ["a", "b", "d"]
+    begin, end = events(project, "begin"), events(project, "end")
+    order = sorted(begin, key=begin.__getitem__)
+    assert (set(order), order[-1]) == ({"a", "b", "d"}, "d")
+    assert all(end[before] <= begin[after] for before, after in pairwise(order))
+
+
+def test_what_is_done_and_left_is_said_in_place_on_a_terminal(project):
+    settle(project, a=2.0)
+    terminal, side = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workbench.repro", "d", "--jobs", "2"],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=side,
+    )
+    os.close(side)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when the process ends
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert process.wait(30) == 0
+    assert re.search(rb"\r\x1b\[K[012] of 3 stages done; running: a \(\d s\)", shown)
+    assert shown.endswith(b"\r\x1b[K")
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,6 @@ def test_whole_flow_at_smoke_scale():
     evaluated = yaml.safe_load((copy / "params.yaml").read_text())["evaluate"].values()
     assert done_rows == {item["row"] for item in evaluated if item["table"] == "VI"}
     assert (copy / "reports/smoke/headline.md").is_file()
+    page = (copy / "reports/smoke/index.html").read_text()
+    assert "These numbers mean nothing" in page
+    assert "Not drawn" not in page, "a training curve or a picture is missing"

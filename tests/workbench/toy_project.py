@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -92,7 +93,12 @@ class ToyProject:
 
     def seen(self) -> list[Any]:
         """What each training iteration saw: [inputs of the first sample, indices]."""
-        return [json.loads(line) for line in (self.root / "seen.jsonl").read_text().splitlines()]
+        return self.seen_by("")
+
+    def seen_by(self, rank: str) -> list[Any]:
+        """What each iteration of one of several processes saw."""
+        text = (self.root / f"seen{rank}.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
 
     def job(self, resume: bool = True) -> dict[str, Any]:
         return {
@@ -116,6 +122,39 @@ class ToyProject:
         assert process.exitcode is not None, "the training process hangs"
         return Outcome(process.exitcode, (self.root / "output.txt").read_text())
 
+    def train_in_two(self, **environment: str) -> list[Outcome]:
+        """Train in two processes as torchrun starts them; returns how each ended."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        common = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        common |= {"MASTER_PORT": port, **environment}
+        processes = [
+            context.Process(
+                target=_train_here,
+                args=(str(self.root), self.job(), {**common, "RANK": rank, "LOCAL_RANK": rank}),
+            )
+            for rank in ("0", "1")
+        ]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(timeout=300)
+        outcomes = []
+        for rank, process in enumerate(processes):
+            assert process.exitcode is not None, "the training process hangs"
+            text = (self.root / f"output{rank}.txt").read_text()
+            outcomes.append(Outcome(process.exitcode, text))
+        return outcomes
+
+    def launch(self, **fields: Any) -> None:
+        """Set ``launch`` of ``params.yaml``."""
+        path = self.root / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        path.write_text(yaml.safe_dump({**params, "launch": fields}))
+
     def stage(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start the stage as DVC does."""
         path = os.pathsep.join([str(self.root), str(REPOSITORY)])
@@ -135,11 +174,13 @@ class ToyProject:
         return json.loads(files[-1].read_text())
 
     def mlflow_runs(self) -> list[Any]:
+        """The trainings in the project's store."""
         from workbench.tracking.store import open_store
 
         client = open_store(self.root)
         found = client.get_experiment_by_name("esg/toys")
-        return list(client.search_runs([found.experiment_id]))
+        query = "tags.`esg.level` = 'training'"
+        return list(client.search_runs([found.experiment_id], query))
 
 
 def _train_here(root: str, job: dict[str, Any], environment: dict[str, str]) -> None:
@@ -151,7 +192,7 @@ def _train_here(root: str, job: dict[str, Any], environment: dict[str, str]) -> 
     request = Path(root) / "request.json"
     request.write_text(json.dumps(job))
     with (
-        open("output.txt", "w", buffering=1) as stream,
+        open(f"output{os.environ.get('RANK', '')}.txt", "w", buffering=1) as stream,
         contextlib.redirect_stdout(stream),
         contextlib.redirect_stderr(stream),
     ):

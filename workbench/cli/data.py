@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.output import add_json_option, coloured, print_json
+from workbench.cli.output import StatusLine, add_json_option, coloured, print_json
 from workbench.errors import BadInput, EsgError, MissingInput
 
 COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
@@ -90,21 +88,15 @@ def run_convert(arguments: argparse.Namespace) -> int:
 
 
 class Teller:
-    """Says on standard error how far a long check is: in place on a terminal, else every 30 s."""
+    """Says on standard error how far a long check is."""
 
     def __init__(self, name: str) -> None:
-        self._name, self._said = name, time.monotonic()
-        self._terminal = sys.stderr.isatty()
+        self._name, self._line = name, StatusLine()
 
     def __call__(self, split: str, done: int, total: int) -> None:
         """Take note that ``done`` of ``total`` items of a split are checked."""
-        now = time.monotonic()
-        if now - self._said < (0.5 if self._terminal else 30):
-            return
-        self._said = now
-        start, end = ("\r\x1b[K", "\r") if self._terminal else ("", "\n")
-        line = f"{start}checking {self._name}, {split}: {done:,} of {total:,}"
-        print(line, end=end, file=sys.stderr, flush=True)
+        if self._line.due:
+            self._line.show(f"checking {self._name}, {split}: {done:,} of {total:,}")
 
 
 def _state(params: dict[str, Any], name: str) -> dict[str, Any]:

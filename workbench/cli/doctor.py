@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import sys
 import tomllib
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 # The forks that are pinned keep the originals' import names, so both cannot be installed.
 ORIGINALS = ("mmengine", "mmcv", "mmcv-lite", "mmdet")
 LOW_DISK_GIB = 5.0
+SERVER_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def examine(root: Path) -> Iterator[Check]:
     yield _device()
     yield from _data()
     yield _store()
+    yield _undelivered()
     yield _disk(root)
 
 
@@ -145,10 +148,39 @@ def _data() -> Iterator[Check]:
 
 
 def _store() -> Check:
-    """Open the store of runs for reading, without MLflow."""
+    """Ask the store of runs, without MLflow, whether it is there."""
     from workbench.paths import store_root
+    from workbench.tracking.store import is_local, tracking_uri
 
-    database = store_root() / "mlflow.db"
+    root = store_root()
+    return _database(root / "mlflow.db") if is_local(root) else _server(tracking_uri(root))
+
+
+def _server(uri: str) -> Check:
+    """Ask an MLflow server; of a database elsewhere there is nothing to ask without its driver."""
+    if not uri.startswith("http"):
+        return Check("store of runs", "ok", f"{uri}: not asked")
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT_S):
+            return Check("store of runs", "ok", f"{uri}: answers")
+    except OSError as error:
+        detail = f"{uri}: does not answer ({error}); runs are kept on disk for `esg sync`"
+        return Check("store of runs", "fault", detail)
+
+
+def _undelivered() -> Check:
+    from workbench.paths import store_root
+    from workbench.tracking.journal import journals
+
+    counts = [journal.pending() for journal in journals(store_root())]
+    waiting = [count for count in counts if count]
+    if not waiting:
+        return Check("undelivered records", "ok", f"none of {len(counts)} runs")
+    detail = f"{sum(waiting)} of {len(waiting)} runs: `esg sync` delivers those of ended ones"
+    return Check("undelivered records", "note", detail)
+
+
+def _database(database: Path) -> Check:
     if not database.is_file():
         return Check("store of runs", "note", f"{database}: made by the first run")
     try:

@@ -6,9 +6,14 @@ import argparse
 import json
 import math
 import os
+import re
+import shutil
 import sys
+import time
 from typing import Any, TextIO
 
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "min": 60, "s": 1}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)\s*")
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "dim": 2}
 
 
@@ -22,6 +27,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """Return an option's value such as ``8h``, ``90min`` or ``1h30m`` in s; a parser's ``type``."""
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 8h, 90min or 1h30m")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
 def probability(text: str) -> float:
@@ -51,3 +64,33 @@ def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
 def say_error(text: str) -> None:
     """Print one line on standard error."""
     print(f"{coloured('error:', 'red', sys.stderr)} {text}", file=sys.stderr)
+
+
+class StatusLine:
+    """One line about a long job, on standard error: in place on a terminal, else every 30 s."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self.terminal = self.stream.isatty()
+        self.every_s = 0.5 if self.terminal else 30.0
+        self.said = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for the next line."""
+        return time.monotonic() - self.said >= self.every_s
+
+    def show(self, text: str) -> None:
+        """Say how it is now; on a terminal in the place of what was said before."""
+        self.said = time.monotonic()
+        if self.terminal:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[K{text[:width]}", end="", file=self.stream, flush=True)
+        else:
+            print(text, file=self.stream, flush=True)
+
+    def clear(self) -> None:
+        """Make room for something else; the next line is then due at once."""
+        if self.terminal:
+            print("\r\x1b[K", end="", file=self.stream, flush=True)
+            self.said = float("-inf")

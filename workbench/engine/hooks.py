@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmengine.dist import get_rank, is_main_process
+from mmengine.dist import all_gather_object, broadcast, get_rank, is_distributed, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
@@ -210,6 +210,20 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
+class SameBuffers(Hook):
+    """Validate with the first process's buffers, those of its checkpoints, in every process.
+
+    Running statistics of a batch norm are of each process's own batches.
+    """
+
+    priority = "NORMAL"
+
+    def before_val(self, runner: WorkbenchRunner) -> None:
+        if is_distributed():
+            for buffer in runner.bare_model.buffers():
+                broadcast(buffer)
+
+
 class ValidationRecord(Hook):
     """Remember the metrics of the last validation and the iteration it belongs to."""
 
@@ -235,10 +249,11 @@ class TrackingHook(Hook):
     """Send losses, learning rate, iteration time, validation metrics and pictures to MLflow.
 
     Values are gathered as they are and turned into numbers once every ``interval`` iterations
-    (their mean over the interval), so that an iteration waits for neither device nor database.
+    (their mean over the interval and over processes), so that an iteration waits for neither
+    device nor database.
 
     Args:
-        run: The open run.
+        run: The open run; None in the processes that have none.
         meter: Source of the iteration time.
         interval: Iterations between points.
         pictures: Validation images whose predictions are drawn.
@@ -249,7 +264,7 @@ class TrackingHook(Hook):
 
     def __init__(
         self,
-        run: TrackedRun,
+        run: TrackedRun | None,
         meter: CostMeter,
         interval: int = 10,
         pictures: int = 4,
@@ -274,10 +289,13 @@ class TrackingHook(Hook):
         self.window.append(values)
         done = runner.iter + 1
         if done % self.interval == 0 or done == runner.max_iters:
-            point = {f"train/{key}": value for key, value in _means(self.window).items()}
+            window = over_ranks(self.window)
+            self.window = []
+            if self.run is None:
+                return
+            point = {f"train/{key}": value for key, value in _means(window).items()}
             rates = runner.optim_wrapper.get_lr()
             point["train/lr"] = next(iter(rates.values()))[0]
-            self.window = []
             self.run.log_metrics(point, done)
 
     def before_val_epoch(self, runner: Any) -> None:
@@ -290,6 +308,8 @@ class TrackingHook(Hook):
         self.samples += list(outputs or [])[: max(0, missing)]
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        if self.run is None:
+            return
         self.run.log_metrics({f"val/{k}": v for k, v in (metrics or {}).items()}, runner.iter)
         if self.draw is None or not self.samples:
             return
@@ -301,6 +321,21 @@ class TrackingHook(Hook):
 
 def _of_a_layer(key: str) -> bool:
     return any(part[:1] == "d" and part[1:].isdigit() for part in key.split("."))
+
+
+def over_ranks(window: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries' means over all processes, where a value that one lacks counts as 0.
+
+    So it enters the gradient: a process without the samples for a loss adds nothing to it.
+    """
+    if not is_distributed():
+        return window
+    own = [{name: float(value) for name, value in entry.items()} for entry in window]
+    gathered: list[list[dict[str, float]]] = all_gather_object(own)
+    return [
+        {name: sum(e.get(name, 0.0) for e in same) / len(same) for name in set().union(*same)}
+        for same in zip(*gathered, strict=True)
+    ]
 
 
 def _means(window: list[dict[str, Any]]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 from mmengine.config import Config
 
-from workbench.engine.checkpoint import discard, newest_valid, resumable
+from workbench.engine.checkpoint import (
+    checkpoint_path,
+    discard,
+    newest_valid,
+    read_weights_only,
+    resumable,
+)
 from workbench.engine.fingerprint import Fingerprint, claim_work_dir, compute_fingerprint
-from workbench.errors import BadInput, EsgError, Interrupted
-from workbench.files import sha256_file, write_json
+from workbench.engine.ranks import batch_of_process, from_first, join_ranks, rank, world_size
+from workbench.errors import BadInput, EsgError
+from workbench.files import sha256_file
+from workbench.jobs import answer_job
 from workbench.overrides import merge_options
-from workbench.paths import project_root, store_root
+from workbench.paths import store_root
 from workbench.tracking.mlflow_run import RUN_FILE
 
 RESULT_FILE = "result.json"
@@ -47,6 +55,25 @@ class TrainJob:
     seed: int
     resume: bool
     options: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        return f"{self.key} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What the first process tells the others of the run.
+
+    Attributes:
+        fingerprint: What the weights depend on.
+        work_dir: Folder of the fingerprint.
+        iteration: Of the checkpoint to resume from; None to begin.
+    """
+
+    fingerprint: Fingerprint
+    work_dir: Path
+    iteration: int | None
 
 
 def load_config(job: TrainJob) -> Config:
@@ -85,24 +112,20 @@ def train(job: TrainJob, say: Callable[[str], None] = print) -> dict[str, Any]:
         Interrupted: Stopped by a signal; the same call resumes.
     """
     config = load_config(job)
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    batch_of_process(config, job.config)
+    join_ranks()
+    if rank() != 0:
+        return _follow(job, config)
     owner = {"key": job.key, "scale": job.scale, "project": job.project}
-    fingerprint = compute_fingerprint(config, job.seed, world_size, owner)
-    if int(os.environ.get("RANK", "0")) != 0:
-        work_dir = store_root() / "work_dirs" / fingerprint.digest[:16]
-        return _train_locked(job, config, fingerprint, work_dir, _silent)
+    fingerprint = compute_fingerprint(config, job.seed, world_size(), owner)
     work_dir, news = claim_work_dir(store_root() / "work_dirs", fingerprint)
     if news:
-        say(f"{job.key} seed {job.seed}: {news}")
+        say(f"{job.title}: {news}")
     try:
         with FileLock(work_dir / ".lock", timeout=LOCK_TIMEOUT_S):
             return _train_locked(job, config, fingerprint, work_dir, say)
     except Timeout as error:
         raise EsgError(f"{work_dir}: another process trains here; wait for it or end it") from error
-
-
-def _silent(line: str) -> None:
-    """Say nothing: the first process of a distributed run speaks for all."""
 
 
 def _train_locked(
@@ -112,23 +135,37 @@ def _train_locked(
     work_dir: Path,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Reuse, resume or start, with the work folder to ourselves."""
-    if job.resume:
-        finished = _finished(work_dir)
-        if finished:
-            say(f"{job.key} seed {job.seed}: finished before, reused from {work_dir}")
-            return finished
-    elif int(os.environ.get("RANK", "0")) == 0:
+    """Reuse, resume or start, with the work folder to ourselves, and tell the other processes."""
+    finished = _finished(work_dir) if job.resume else None
+    if finished:
+        say(f"{job.title}: finished before, reused from {work_dir}")
+        from_first(None)
+        return finished
+    if not job.resume:
         _forget(work_dir)
     # MMDetection takes seconds to import: not for a finished run.
     from workbench.engine.session import Session
 
     state = newest_valid(work_dir, say) if job.resume else None
+    done = state["meta"]["iteration"] if state else None
     if state:
-        done = state["meta"]["iteration"]
-        say(f"{job.key} seed {job.seed}: resuming after iteration {done} from {work_dir}")
+        say(f"{job.title}: resuming after iteration {done} from {work_dir}")
+    from_first(_Start(fingerprint, work_dir, done))
     result = Session(job, config, fingerprint, work_dir, say).run(state)
     return {**result, "weights": str(work_dir / WEIGHTS_FILE)}
+
+
+def _follow(job: TrainJob, config: Config) -> dict[str, Any]:
+    """Train as the first process of the run says."""
+    start: _Start | None = from_first(None)
+    if start is None:
+        return {}
+    from workbench.engine.session import Session
+
+    state = None
+    if start.iteration is not None:
+        state = read_weights_only(checkpoint_path(start.work_dir, start.iteration))
+    return Session(job, config, start.fingerprint, start.work_dir, lambda line: None).run(state)
 
 
 def _forget(work_dir: Path) -> None:
@@ -150,24 +187,9 @@ def _finished(work_dir: Path) -> dict[str, Any] | None:
 
 
 def main(request: str) -> int:
-    """Train the job of a request file and write its result beside the request.
-
-    Returns:
-        Exit code; errors of the user end in one line.
-    """
-    path = Path(request)
-    os.chdir(project_root())
-    try:
-        result = train(TrainJob(**json.loads(path.read_text(encoding="utf-8"))))
-    except EsgError as error:
-        print(f"error: {error}" if error.exit_code != Interrupted.exit_code else error, flush=True)
-        return error.exit_code
-    if int(os.environ.get("RANK", "0")) == 0:
-        write_json(path.with_suffix(".result.json"), result)
-    return 0
+    """Train the job of a request file; returns the exit code."""
+    return answer_job([request], TrainJob, train)
 
 
 if __name__ == "__main__":
-    import sys
-
     raise SystemExit(main(sys.argv[1]))

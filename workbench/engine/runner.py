@@ -6,9 +6,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.model import (
+    MMDistributedDataParallel,
+    convert_sync_batchnorm,
+    is_model_wrapper,
+)
 from mmengine.runner import Runner
 from torch import nn
 
@@ -37,15 +42,20 @@ class WorkbenchRunner(Runner):
         """Move the model to its device; wrap it if the run is distributed.
 
         MMEngine's own way replaces synchronised batch norms in a single process, for which it
-        looks for mmcv's compiled ops and fails where they are stood in for.
+        looks for mmcv's compiled ops and fails where they are stood in for; in several it gives
+        device ids, which DistributedDataParallel refuses on CPU.
         """
         if not self.distributed:
             return model.to(get_device())
-        if get_device() != "cpu":
-            return super().wrap_model(model_wrapper_cfg, model)
-        # MMEngine gives device ids, which DistributedDataParallel refuses on CPU.
-        unused = self.cfg.get("find_unused_parameters", False)
-        return MMDistributedDataParallel(module=model, find_unused_parameters=unused)
+        if self.cfg.get("sync_bn"):
+            model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+        device = get_device()
+        return MMDistributedDataParallel(
+            module=model.to(device),
+            device_ids=None if device == "cpu" else [torch.cuda.current_device()],
+            # A batch may have a loss in one process and not in another.
+            find_unused_parameters=self.cfg.get("find_unused_parameters", True),
+        )
 
     @property
     def bare_model(self) -> nn.Module:

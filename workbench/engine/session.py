@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
 
 from workbench.engine import registry  # noqa: F401  (registers what configs name)
@@ -23,6 +22,7 @@ from workbench.engine.hooks import (
     CostMeter,
     Progress,
     ResumableCheckpoint,
+    SameBuffers,
     SeedEachIteration,
     TrackingHook,
     ValidationRecord,
@@ -30,10 +30,12 @@ from workbench.engine.hooks import (
 from workbench.engine.interrupt import StopRequest, stop_on_signals
 from workbench.engine.launch import RESULT_FILE, WEIGHTS_FILE, TrainJob
 from workbench.engine.memory import PeakMemory
+from workbench.engine.ranks import batch_of_process, rank, world_size
 from workbench.engine.runner import WorkbenchRunner
 from workbench.errors import BadInput, Interrupted
 from workbench.files import sha256_file, write_json, write_text
 from workbench.paths import project_root, store_root
+from workbench.processes import cores
 from workbench.tracking.git import git_state
 from workbench.tracking.mlflow_run import RunIdentity, TrackedRun, open_run
 from workbench.tracking.pictures import draw_predictions
@@ -46,10 +48,7 @@ def limit_threads() -> int:
 
     Processes that each start a thread a core slow one another many times over.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    share = max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    share = max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     asked = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(share, int(asked)) if asked.isdigit() and int(asked) > 0 else share
     torch.set_num_threads(threads)
@@ -94,7 +93,7 @@ class Session:
         guard_mmengine_loading()
         self._import_components()
         with stop_on_signals() as stop:
-            if int(os.environ.get("RANK", "0")) == 0:
+            if rank() == 0:
                 return self._run_tracked(state, stop)
             return self._train(state, stop, None)
 
@@ -152,27 +151,23 @@ class Session:
         config.randomness = {**(config.get("randomness") or {}), "seed": self.job.seed}
         config.visualizer = None
         config.resume = False
-        distributed = int(os.environ.get("WORLD_SIZE", "1")) > 1
-        config.launcher = "pytorch" if distributed else "none"
-        if distributed and self.device == "cpu" and not is_distributed():
-            # MMEngine sets a CUDA device whatever the backend is.
-            torch.distributed.init_process_group(backend="gloo")
+        config.launcher = "pytorch" if world_size() > 1 else "none"
+        config.train_dataloader.batch_size = batch_of_process(config, self.job.config)
         try:
             runner: WorkbenchRunner = WorkbenchRunner.from_cfg(config)
         except (TypeError, KeyError) as error:
             problem = str(error).splitlines()[0]
             raise BadInput(self.job.config, "components", problem, "correct the config") from error
-        title = f"{self.job.key} seed {self.job.seed}"
         hooks: list[Hook] = [
             SeedEachIteration(),
             self.meter,
             ClockRestart(self.meter),
+            SameBuffers(),
             self.validation,
             ResumableCheckpoint(interval, stop, self.fingerprint.digest),
-            Progress(title, self.meter),
+            Progress(self.job.title, self.meter),
+            TrackingHook(tracked, self.meter, draw=draw_predictions),
         ]
-        if tracked is not None:
-            hooks.append(TrackingHook(tracked, self.meter, draw=draw_predictions))
         for hook in hooks:
             runner.register_hook(hook, priority=hook.priority)
         return runner
@@ -230,6 +225,7 @@ class Session:
             "iterations": iterations,
             "wall_time_s": self.meter.wall_time_s,
             "peak_memory_gib": self.meter.peak_memory_gib,
+            "num_devices": world_size(),
             "device": self._device_name(),
             "val": scores or None,
             "started_utc": self.started,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from workbench.files import sha256_file
 from workbench.grounding.given import in_batches
 from workbench.grounding.grounder import Grounder
 from workbench.grounding.journal import Journal
+from workbench.shards import Shard, in_turns
 
 PROGRESS_INTERVAL_S = 30
 BATCH = 16
@@ -63,14 +64,14 @@ class Asked:
     """A finished round through a split.
 
     Attributes:
-        journal: All results.
+        results: Yields the result of every item, in order.
         measured: ``num_asked`` items; ``infer_time_ms`` an item in batches of ``BATCH``, reading
             photographs and making masks included; ``num_resumed`` items that an earlier, killed
-            process had done; hashes, device, and ``journal``, the file to delete when the
+            process had done; hashes, device, and ``journals``, the files to delete when the
             predictions are where they belong.
     """
 
-    journal: Journal
+    results: Callable[[], Iterator[dict[str, Any]]]
     measured: dict[str, Any]
 
 
@@ -79,14 +80,19 @@ def ask_all(
     items: Iterable[T],
     answer: Callable[[Grounder, list[T]], list[dict[str, Any]]],
     say: Say,
-) -> Asked:
+) -> Asked | None:
     """Answer every item, from where an earlier process with equal inputs was stopped.
+
+    Of several processes each answers its batches, and the first returns all results.
 
     Args:
         job: What is asked.
         items: Cheap to make, in an order that depends on the data alone.
         answer: From a batch to one result an item, of what fits into JSON.
         say: Takes progress lines.
+
+    Returns:
+        None in the other processes.
 
     Raises:
         BadInput, MissingInput: Checkpoint, data or a photograph cannot be used; no item.
@@ -96,30 +102,39 @@ def ask_all(
     from workbench.engine.session import limit_threads
 
     threads = limit_threads()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    shard = Shard()
+    device = shard.device()
     grounder = Grounder.from_checkpoint(Path(job.checkpoint), device, job.overrides, job.field)
     hashes = _hashes(job)
-    journal = Journal(Path(job.work_dir) / f"{_fingerprint(job, hashes, grounder)[:16]}.jsonl")
+    name = _fingerprint(job, hashes, grounder, shard.count)[:16]
+    paths = [Path(job.work_dir) / f"{name}-{rank}.jsonl" for rank in range(shard.count)]
+    journal = Journal(paths[shard.rank])
     resumed, told = journal.num_done, time.perf_counter()
     if resumed:
         say(f"{job.title}: goes on after {resumed}")
-    for batch in in_batches(islice(items, resumed, None), BATCH):
+    done = -(-resumed // BATCH)
+    for batch in islice(shard.of(in_batches(items, BATCH)), done, None):
         begin = time.perf_counter()
         journal.append(answer(grounder, batch), time.perf_counter() - begin)
         if time.perf_counter() - told > PROGRESS_INTERVAL_S:
             told = time.perf_counter()
             say(f"{job.title}: {journal.num_done} done")
-    if journal.num_done == 0:
+    gathered = shard.gather((journal.num_done, resumed, journal.seconds))
+    if not gathered:
+        return None
+    num_asked, num_resumed, seconds = map(sum, zip(*gathered, strict=True))
+    if num_asked == 0:
         raise BadInput(job.manifest, f"splits.{job.split}", "nothing to ask about", "run prep")
     measured = {
-        "num_asked": journal.num_done,
-        "num_resumed": resumed,
-        "infer_time_ms": 1000 * journal.seconds / journal.num_done,
+        "num_asked": num_asked,
+        "num_resumed": num_resumed,
+        "infer_time_ms": 1000 * seconds / num_asked,
         **hashes,
-        "journal": str(journal.path),
+        "journals": [str(path) for path in paths],
         "device": f"cpu, {threads} threads" if device == "cpu" else torch.cuda.get_device_name(),
     }
-    return Asked(journal, measured)
+    journals = [Journal(path) for path in paths]
+    return Asked(lambda: in_turns([each.results() for each in journals], BATCH), measured)
 
 
 def _hashes(job: AskJob) -> dict[str, str | None]:
@@ -138,12 +153,20 @@ def _hashes(job: AskJob) -> dict[str, str | None]:
     }
 
 
-def _fingerprint(job: AskJob, hashes: dict[str, str | None], grounder: Grounder) -> str:
+def _fingerprint(
+    job: AskJob, hashes: dict[str, str | None], grounder: Grounder, processes: int
+) -> str:
     """Return a SHA-256 over inputs, parameters and code, wherever the files lie."""
     from workbench.engine.fingerprint import code_hashes
 
     places = ("title", "checkpoint", "manifest", "entities", "field", "work_dir", "output")
     asked = {name: value for name, value in asdict(job).items() if name not in places}
     modules = ["workbench.grounding", type(grounder.model).__module__]
-    parts = {**asked, **hashes, "code": code_hashes(modules), "batch": BATCH}
+    parts = {
+        **asked,
+        **hashes,
+        "code": code_hashes(modules),
+        "batch": BATCH,
+        "processes": processes,
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -78,12 +78,14 @@ def label_split(job: AskJob, say: Say) -> dict[str, Any]:
     groups = _groups(job)
     labeller = _Labeller()
     asked, output = ask_all(job, _pictures(job, groups), labeller.answer, say), Path(job.output)
+    if asked is None:
+        return {}
     if job.mode == "panoptic":
         counts, prompts = write_panoptic(
-            asked.journal, output, groups[""].categories, job.threshold
+            asked.results(), output, groups[""].categories, job.threshold
         )
     else:
-        counts, prompts = write_instances(asked.journal, output, list(groups), job.threshold)
+        counts, prompts = write_instances(asked.results(), output, list(groups), job.threshold)
     about = {f"num_{name}": counts[name] for name in ("entities", "dropped", "without_entity")}
     return {**asked.measured, **about, "prompts": prompts if groups.keys() != {""} else prompts[""]}
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from workbench.files import atomic_path, write_json
 from workbench.grounding.given import decode_masks
-from workbench.grounding.journal import Journal
 
 if TYPE_CHECKING:
     from workbench.datasets.schema import Category
 
 VOID = 0
+Results = Iterable[dict[str, Any]]
 
 
 def paint_segments(
@@ -61,13 +61,13 @@ def _kept(record: dict[str, Any], threshold: float, counts: Counter[str]) -> lis
 
 
 def write_panoptic(
-    journal: Journal, output: Path, categories: Iterable[Category], threshold: float
+    results: Results, output: Path, categories: Iterable[Category], threshold: float
 ) -> tuple[Counter[str], dict[str, int]]:
     """Write PNGs and, last, the JSON; a picture without entities is all void."""
     stuff = {category.category_id for category in categories if not category.isthing}
     counts: Counter[str] = Counter()
     annotations, prompts = [], 0
-    for place, record in enumerate(journal.results()):
+    for place, record in enumerate(results):
         kept = _kept(record, threshold, counts)
         masks = np.zeros((0, *record["size"]), bool)
         if kept:
@@ -94,7 +94,7 @@ def _write_png(path: Path, labels: NDArray[np.int32]) -> None:
 
 
 def write_instances(
-    journal: Journal, output: Path, groups: list[str], threshold: float
+    results: Results, output: Path, groups: list[str], threshold: float
 ) -> tuple[Counter[str], dict[str, int]]:
     """Write COCO results of every group, an image at a time."""
     counts: Counter[str] = Counter()
@@ -106,7 +106,7 @@ def write_instances(
             aside = stack.enter_context(atomic_path(path))
             streams[name] = stack.enter_context(aside.open("w", encoding="utf-8"))
             streams[name].write("[")
-        for record in journal.results():
+        for record in results:
             group = record["group"]
             prompts[group] = max(prompts[group], record["prompts"])
             for entity in _kept(record, threshold, counts):

@@ -67,6 +67,8 @@ def refer_split(job: AskJob, say: Say) -> dict[str, Any]:
         BadInput, MissingInput: Checkpoint, data, entities or a photograph cannot be used.
     """
     asked = ask_all(job, _expressions(job), lambda g, batch: _answer(g, batch, job), say)
+    if asked is None:
+        return {}
     outcomes = _write(asked, Path(job.output))
     return {**asked.measured, **{f"num_{name}": outcomes[name] for name in OUTCOMES}}
 
@@ -186,7 +188,7 @@ def _write(asked: Asked, output: Path) -> Counter[str]:
     """Write the JSON object, a result at a time, and count the outcomes."""
     outcomes: Counter[str] = Counter()
     with atomic_path(output) as aside, aside.open("w", encoding="utf-8") as stream:
-        for at, result in enumerate(asked.journal.results()):
+        for at, result in enumerate(asked.results()):
             outcomes[result["outcome"]] += 1
             member = f"{json.dumps(result['key'])}: {json.dumps(result['mask'])}"
             stream.write(f"{',' if at else '{'}\n{member}")

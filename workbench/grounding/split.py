@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from workbench.grounding.records import grounding_record
 from workbench.grounding.schema import GroundingAnswer, GroundingRequest
 from workbench.jobs import answer_job
 from workbench.photos import read_photo
+from workbench.shards import Shard, in_turns
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityImage
@@ -94,12 +96,14 @@ def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
     from workbench.engine.session import limit_threads
 
     threads = limit_threads()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    shard = Shard()
+    device = shard.device()
     grounder = Grounder.from_checkpoint(Path(job.checkpoint), device, job.overrides, job.field)
     totals = _Totals()
+    output = shard.part(Path(job.output))
     told = time.perf_counter()
-    with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
-        for batch in in_batches(_items(job), BATCH):
+    with atomic_path(output) as aside, aside.open("w", encoding="utf-8") as stream:
+        for batch in shard.of(in_batches(_items(job), BATCH)):
             begin = time.perf_counter()
             answers = grounder.ground([item.request for item in batch], job.withheld)
             totals.seconds += time.perf_counter() - begin
@@ -109,11 +113,17 @@ def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
             if time.perf_counter() - told > PROGRESS_INTERVAL_S:
                 told = time.perf_counter()
                 say(f"{job.title}: {totals.count} narratives")
+    gathered = shard.gather((totals, grounder.model.component_times()))
+    if not gathered:
+        return {}
+    shard.join(Path(job.output), BATCH)
+    totals = _Totals.joined([each for each, _ in gathered])
+    components = sum((Counter(times) for _, times in gathered), Counter())
     if totals.count == 0 and job.entities is None:
         raise BadInput(job.manifest, f"splits.{job.split}", "no grounded narrative", "run prep")
     return {
         "num_narratives": totals.count,
-        **totals.times(grounder.model.component_times()),
+        **totals.times(components),
         **totals.reconstruction(),
         "checkpoint_sha256": sha256_file(Path(job.checkpoint)),
         "data_sha256": sha256_file(Path(job.manifest)),
@@ -121,39 +131,54 @@ def ground_split(job: GroundJob, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Rebuilt:
+    """Masks of a picture as given and as rebuilt.
+
+    Attributes:
+        size: (height, width).
+        ious: One a mask.
+        given: COCO's RLE and area of each.
+        found: COCO's RLE of each and the model's entityness.
+    """
+
+    size: tuple[int, int]
+    ious: list[float]
+    given: list[dict[str, Any]]
+    found: list[dict[str, Any]]
+
+
 class _Totals:
-    """Sums over a split."""
+    """What is measured over a split."""
 
     def __init__(self) -> None:
-        self.count, self.seconds = 0, 0.0
-        self.ious: list[float] = []
-        self.truth: list[dict[str, Any]] = []
-        self.found: list[dict[str, Any]] = []
-        self.images: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self.rebuilt: list[_Rebuilt] = []
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Totals]) -> _Totals:
+        """Return the totals of all processes."""
+        whole = cls()
+        whole.seconds = sum(part.seconds for part in parts)
+        whole.rebuilt = list(in_turns([part.rebuilt for part in parts], BATCH))
+        return whole
+
+    @property
+    def count(self) -> int:
+        return len(self.rebuilt)
 
     def add(self, item: _Item, answer: GroundingAnswer) -> None:
         """Compare the masks as rebuilt with those given."""
-        self.count += 1
         given, rebuilt = item.request.masks, answer.reconstructed
-        self.ious += mask_ious(given, rebuilt)
-        number = len(self.images) + 1
         height, width = given.shape[1:]
-        self.images.append({"id": number, "height": height, "width": width})
-        for mask in given:
-            identity = {"id": len(self.truth) + 1, "image_id": number, "category_id": 1}
-            area = int(mask.sum())
-            code = {
-                "segmentation": encode_mask(mask),
-                "area": area,
-                "iscrowd": 0,
-                "bbox": [0, 0, 1, 1],
-            }
-            self.truth.append({**identity, **code})
-        for mask, score in zip(rebuilt, answer.entityness, strict=True):
-            code = {"segmentation": encode_mask(mask), "score": float(score)}
-            self.found.append({"image_id": number, "category_id": 1, **code})
+        wanted = [{"segmentation": encode_mask(mask), "area": int(mask.sum())} for mask in given]
+        found = [
+            {"segmentation": encode_mask(mask), "score": float(score)}
+            for mask, score in zip(rebuilt, answer.entityness, strict=True)
+        ]
+        self.rebuilt.append(_Rebuilt((height, width), mask_ious(given, rebuilt), wanted, found))
 
-    def times(self, components: dict[str, float]) -> dict[str, Any]:
+    def times(self, components: Mapping[str, float]) -> dict[str, Any]:
         """Return ms a narrative, in all and by component."""
         if not self.count:
             return {"infer_time_ms": None, "component_times_ms": {}}
@@ -166,12 +191,22 @@ class _Totals:
             return {"reconstruction_miou": None, "reconstruction_ap": None}
         from workbench.metrics.entity_ap import score_entities
 
+        images: list[dict[str, Any]] = []
+        truth: list[dict[str, Any]] = []
+        found: list[dict[str, Any]] = []
+        for number, each in enumerate(self.rebuilt, start=1):
+            height, width = each.size
+            images.append({"id": number, "height": height, "width": width})
+            place = {"image_id": number, "category_id": 1}
+            for code in each.given:
+                identity = {"id": len(truth) + 1, "iscrowd": 0, "bbox": [0, 0, 1, 1]}
+                truth.append({**identity, **place, **code})
+            found += [{**place, **code} for code in each.found]
         categories = [{"id": 1, "name": "entity"}]
-        truth = {"images": self.images, "annotations": self.truth, "categories": categories}
-        scores = score_entities(truth, self.found).metrics
+        annotated = {"images": images, "annotations": truth, "categories": categories}
         return {
-            "reconstruction_miou": float(np.mean(self.ious)),
-            "reconstruction_ap": float(scores["APe"]),
+            "reconstruction_miou": float(np.mean([i for each in self.rebuilt for i in each.ious])),
+            "reconstruction_ap": float(score_entities(annotated, found).metrics["APe"]),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,16 +22,18 @@ class Form(Protocol):
     Attributes:
         method: Of the model: from a preprocessed batch to one map an image.
         empty: Pictures in which nothing was found, so far.
+        records: Of each picture so far, what is to be said of it in the end.
     """
 
     method: str
     empty: int
+    records: list[Any]
 
-    def add(self, image: EntityImage, painted: Any) -> None:
-        """Write the map of a picture."""
+    def add(self, place: int, image: EntityImage, painted: Any) -> None:
+        """Write the map of the picture that is at a place of the data set."""
 
-    def close(self) -> None:
-        """Write what is about all pictures."""
+    def close(self, records: list[Any]) -> None:
+        """Write what is about all pictures, of which other processes may have painted some."""
 
 
 class Panoptic:
@@ -59,12 +62,12 @@ class Panoptic:
             fix = "use a data set with the classes that it was trained with"
             raise BadInput(dataset.name, "categories", problem, fix)
         self._category_ids = [*sorted(things), *sorted(stuff)]
-        self._annotations: list[dict[str, Any]] = []
+        self.records: list[dict[str, Any]] = []
 
-    def add(self, image: EntityImage, painted: Any) -> None:
+    def add(self, place: int, image: EntityImage, painted: Any) -> None:
         labels, classes = painted
         ids = labels.cpu().numpy()
-        name = f"{len(self._annotations):012d}.png"
+        name = f"{place:012d}.png"
         rgb = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1).astype(np.uint8)
         write_picture(self.output / name, rgb)
         segments = [
@@ -72,12 +75,12 @@ class Panoptic:
             for number, place in enumerate(classes, start=1)
         ]
         self.empty += not segments
-        self._annotations.append(
+        self.records.append(
             {"image_id": image.image_id, "file_name": name, "segments_info": segments}
         )
 
-    def close(self) -> None:
-        write_json(self.output.with_suffix(".json"), {"annotations": self._annotations})
+    def close(self, records: list[Any]) -> None:
+        write_json(self.output.with_suffix(".json"), {"annotations": records})
 
 
 class Grey:
@@ -94,20 +97,21 @@ class Grey:
 
     def __init__(self, output: Path, dataset: EntityDataset, model: Any) -> None:
         self.output, self.empty = output, 0
-        self._names: set[str] = set()
+        self.records: list[str] = []
 
-    def add(self, image: EntityImage, painted: Any) -> None:
+    def add(self, place: int, image: EntityImage, painted: Any) -> None:
         name = PurePosixPath(image.file_name).with_suffix(".png").name
-        if name in self._names:
-            fix = "use a data set whose pictures have names of their own"
-            raise BadInput(image.file, "file_name", f"a second picture of the name {name}", fix)
-        self._names.add(name)
+        self.records.append(name)
         grey = painted.cpu().numpy()
         self.empty += not (grey > self.FOREGROUND).any()
         write_picture(self.output / name, grey)
 
-    def close(self) -> None:
-        """Do nothing: a grey map stands alone."""
+    def close(self, records: list[Any]) -> None:
+        """Refuse pictures of one name, of which the last has replaced the others' maps."""
+        name, count = Counter(records).most_common(1)[0]
+        if count > 1:
+            fix = "use a data set whose pictures have names of their own"
+            raise BadInput(self.output, "file_name", f"{count} pictures of the name {name}", fix)
 
 
 FORMS: dict[str, type[Panoptic] | type[Grey]] = {"panoptic": Panoptic, "grey": Grey}

@@ -19,6 +19,7 @@ from workbench.files import sha256_file
 from workbench.jobs import answer_job
 from workbench.painting.forms import FORMS, Form
 from workbench.segmentation.segmenter import Segmenter
+from workbench.shards import Shard, in_turns
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityDataset
@@ -72,7 +73,8 @@ def paint_split(job: PaintJob, say: Callable[[str], None]) -> dict[str, Any]:
     from workbench.engine.session import limit_threads
 
     threads = limit_threads()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    shard = Shard()
+    device = shard.device()
     dataset = load_entities(Path(job.manifest), job.split)
     if len(dataset) == 0:
         raise BadInput(job.manifest, f"splits.{job.split}", "no images", "make the data set again")
@@ -85,13 +87,19 @@ def paint_split(job: PaintJob, say: Callable[[str], None]) -> dict[str, Any]:
         fix = f"use a model that gives {job.form} maps"
         raise BadInput(job.checkpoint, "model.type", problem, fix)
     form = kind(Path(job.output), dataset, segmenter.model)
-    times = _paint(segmenter, dataset, form, job.title, say)
+    times = _paint(segmenter, dataset, form, shard, job.title, say)
+    gathered = shard.gather((times, form.records, form.empty, memory.read()))
+    if not gathered:
+        return {}
+    all_times, records, empty, peaks = zip(*gathered, strict=True)
+    form.close(list(in_turns(records)))
+    times = list(in_turns(all_times))
     return {
         "num_images": len(times),
-        "num_empty": form.empty,
+        "num_empty": sum(empty),
         "infer_time_ms": 1000 * median(times),
         "wall_time_s": time.perf_counter() - started,
-        "peak_memory_gib": memory.read(),
+        "peak_memory_gib": max(peaks),
         "checkpoint_sha256": sha256_file(Path(job.checkpoint)),
         "data_sha256": sha256_file(Path(job.manifest)),
         "device": f"cpu, {threads} threads" if device == "cpu" else torch.cuda.get_device_name(),
@@ -102,28 +110,29 @@ def _paint(
     segmenter: Segmenter,
     dataset: EntityDataset,
     form: Form,
+    shard: Shard,
     title: str,
     say: Callable[[str], None],
 ) -> list[float]:
-    """Write all maps and return the seconds that each image took the model."""
+    """Write this process's maps and return the seconds that each image took the model."""
     from workbench.engine.transforms import LoadPhoto
 
     loader = LoadPhoto()
     times: list[float] = []
     told = time.perf_counter()
-    for number, image in enumerate(dataset, start=1):
+    for place in shard.of(range(len(dataset))):
+        image = dataset[place]
         found = {"img_path": str(image.file), "height": image.height, "width": image.width}
         batch = segmenter.prepare(loader(found)["img"], str(image.file))
-        if number == 1:
+        if not times:
             maps_of(segmenter.model, form.method, batch)
         begin = time.perf_counter()
         painted = maps_of(segmenter.model, form.method, batch)[0]
         times.append(time.perf_counter() - begin)
-        form.add(image, painted)
+        form.add(place, image, painted)
         if time.perf_counter() - told > PROGRESS_INTERVAL_S:
             told = time.perf_counter()
-            say(f"{title}: {number} of {len(dataset)} images")
-    form.close()
+            say(f"{title}: {place + 1} of {len(dataset)} images")
     return times
 
 

@@ -21,7 +21,7 @@ have no noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from workbench.reporting.expression import (
@@ -37,6 +37,12 @@ from workbench.reporting.expression import (
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 INCONCLUSIVE, NOT_RUN = "inconclusive", "not run"
 VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_RUN)
+
+
+def tally(verdicts: Iterable[str]) -> dict[str, int]:
+    """Count verdicts: all of ``VERDICTS``, in order."""
+    found = list(verdicts)
+    return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def judge(condition: Condition, lookup: Cells) -> Verdict:
     if missing:
         return Verdict(NOT_RUN, "; ".join(missing))
     measured = {cell: m for cell, m in found.items() if isinstance(m, Measured)}
-    judged = {c: _Gap.of(c, measured) for c in _comparisons(condition)}
+    judged = {c: _Gap.of(c, measured) for c in comparisons(condition)}
     if any(gap is None for gap in judged.values()):
         return Verdict(NOT_RUN, "division by zero")
     gaps = {comparison: gap for comparison, gap in judged.items() if gap is not None}
@@ -145,7 +151,8 @@ def _gap(comparison: Comparison, values: dict[Cell, float]) -> float | None:
     return None if left is None or right is None else left - right
 
 
-def _comparisons(condition: Condition) -> list[Comparison]:
+def comparisons(condition: Condition) -> list[Comparison]:
+    """Return the comparisons that a condition is made of, each once."""
     found: list[Comparison] = []
 
     def note(comparison: Comparison) -> bool | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.reporting.parts import NO_PART
-from workbench.reporting.results import QUOTED, REPRODUCED
+from workbench.reporting.cells import own_columns, shown_cell
+from workbench.reporting.claims import tally
 from workbench.reporting.table_spec import Metric, Row, TableSpec
 
 _SCALE_TEXT = {
@@ -66,15 +66,15 @@ def _runs(table: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str
 
 def _values(table: Mapping[str, Any], spec: TableSpec) -> str:
     rows = {row.id: row for row in spec.rows}
+    ours = own_columns(spec.metrics, spec.rows)
     header = [f"{m.label} ({m.unit.name}) {_ARROW[m.better]}" for m in spec.metrics]
-    in_paper = {name for row in spec.rows for name in (*row.printed, *row.printed_as)}
-    body = []
-    for row in table["rows"]:
-        cells = [
-            _cell(row, metric, rows.get(row["id"]), metric.name not in in_paper)
-            for metric in spec.metrics
+    body = [
+        [
+            row["label"],
+            *(_cell(row, m, rows.get(row["id"]), m.name in ours) for m in spec.metrics),
         ]
-        body.append([row["label"], *cells])
+        for row in table["rows"]
+    ]
     legend = (
         "Each cell: the value printed in the paper; **reproduced here**, mean ± sample standard "
         "deviation over n seeds; the difference between the two."
@@ -83,49 +83,15 @@ def _values(table: Mapping[str, Any], spec: TableSpec) -> str:
 
 
 def _cell(row: Mapping[str, Any], metric: Metric, described: Row | None, own_column: bool) -> str:
-    """Show a cell; ``own_column`` tells that the paper has no such column."""
-    if described and not described.has(metric.name):
-        return ""
-    value = row["values"][metric.name]
-    if row["status"] == QUOTED and value["printed"] is None:
-        return described.printed_as.get(metric.name, "") if described else ""
-    as_printed = described.printed_as.get(metric.name, "none") if described else "none"
-    if value["printed"] is not None:
-        as_printed = f"{value['printed']:.{metric.unit.decimals}f}"
-    lines = [] if own_column else [f"printed {as_printed}"]
-    if value["reproduced"] is not None:
-        lines.append(_reproduced(value, metric))
-        if value["difference"] is not None:
-            lines.append(_signed(value["difference"], metric))
-    elif row["status"] == REPRODUCED:
-        lines.append("undefined" if _was_run(row, metric, described) else "waits")
-    else:
-        lines.append(row["status"])
+    cell = shown_cell(row, metric, described, own_column)
+    if cell is None or not (cell.value or cell.state):
+        return cell.printed if cell else ""
+    lines = [] if own_column else [f"printed {cell.printed}"]
+    if cell.value:
+        unit, same = (f" {cell.unit}", f", {cell.as_printed}") if cell.unit else ("", "")
+        lines.append(f"**{cell.value}**{unit} (n = {cell.n}{same})")
+    lines += [text for text in (cell.difference, cell.state) if text]
     return "<br>".join(lines)
-
-
-def _was_run(row: Mapping[str, Any], metric: Metric, described: Row | None) -> bool:
-    """Tell whether every part of a cell has been scored."""
-    needed = {term.part for term in (described.source(metric) if described else metric.source)}
-    return needed <= {run["part"] or NO_PART for run in row["provenance"]["runs"]}
-
-
-def _reproduced(value: Mapping[str, Any], metric: Metric) -> str:
-    """Show mean, spread and seeds; in the readable unit first where the metric has one."""
-    shown, factor = metric.unit, 1.0
-    if metric.also is not None:
-        shown, factor = metric.also, metric.also.factor / metric.unit.factor
-    text = f"{value['reproduced'] * factor:.{shown.decimals}f}"
-    if value["std"] is not None:
-        text += f" ± {value['std'] * factor:.{shown.decimals}f}"
-    unit = f" {shown.name}" if metric.also is not None else ""
-    same = f", {value['reproduced']:.2g} {metric.unit.name}" if metric.also is not None else ""
-    return f"**{text}**{unit} (n = {value['n']}{same})"
-
-
-def _signed(difference: float, metric: Metric) -> str:
-    text = f"{difference:+.{metric.unit.decimals}f}"
-    return text.replace("-", "−")
 
 
 def _row_notes(table: Mapping[str, Any]) -> str:
@@ -162,7 +128,15 @@ def _claims(table: Mapping[str, Any], spec: TableSpec) -> str:
     if any(claim["magnitude"] for claim in table["claims"]) and table["scale"] != "paper":
         rule += " Claims marked *a size* state amounts that only the paper's experiment could show."
     header = ["claim", "in words", "on the printed numbers", "here", "on what"]
-    return f"## Claims of the paper\n\n{_grid(header, body)}\n\n{rule}"
+    return f"## Claims of the paper\n\n{_held(table['claims'])}\n\n{_grid(header, body)}\n\n{rule}"
+
+
+def _held(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many claims hold, here and on paper."""
+    counted = tally(claim["verdict"] for claim in claims)
+    here = ", ".join(f"{number} {verdict}" for verdict, number in counted.items() if number)
+    on_paper = sum(claim["holds_in_paper"] is True for claim in claims)
+    return f"Of {len(claims)} claims here: {here}. On the printed numbers {on_paper} hold."
 
 
 def _floor(metric: Metric) -> str:

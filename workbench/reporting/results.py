@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.reporting.claims import NOT_RUN, Measured, Missing, Verdict, judge
@@ -12,7 +12,6 @@ from workbench.reporting.table_spec import Claim, Metric, Row, TableSpec
 
 Scores = Mapping[str, Mapping[str, Any]]
 Stages = Mapping[str, str]
-OtherTables = Callable[[str], Mapping[str, Any] | None]
 
 REPRODUCED, QUOTED, WAITS = "reproduced", "quoted", "waits"
 MEANINGLESS = "smoke"
@@ -39,7 +38,6 @@ def build_table(
     spec: TableSpec,
     scale: str,
     scores: Scores,
-    other_table: OtherTables,
     stages: Stages | None = None,
 ) -> dict[str, Any]:
     """Put a table together.
@@ -50,8 +48,6 @@ def build_table(
         scores: Content of the score files by row id, or by ``row.part`` where a row has several
             parts; see ``parts``. A row that the paper does not have (another
             segmenter's masks, say) is added below the printed ones.
-        other_table: Returns the JSON of another table at this scale, or None where it has not been
-            made. Called for the tables that claims refer to.
         stages: Stage of an instance that makes a score where it is another one than ``evaluate``.
 
     Returns:
@@ -63,14 +59,14 @@ def build_table(
     rows = [*spec.rows, *(row for row in extra if row.id not in known)]
     content = [_row(row, spec, scale, found.get(row.id, {}), stages or {}) for row in rows]
     own = {row["id"]: row for row in content}
-    claims = [_claim(claim, spec, scale, own, other_table) for claim in spec.claims]
+    claims = [_claim(claim, spec, scale, own) for claim in spec.claims]
     return {
         "table": spec.table,
         "scale": scale,
         "title": spec.title,
         "rows": content,
         "claims": claims,
-        "notes": list(spec.notes),
+        "notes": [note.text for note in spec.notes],
     }
 
 
@@ -172,12 +168,11 @@ def _claim(
     spec: TableSpec,
     scale: str,
     rows: Mapping[str, Mapping[str, Any]],
-    other_table: OtherTables,
 ) -> dict[str, Any]:
     if scale == MEANINGLESS:
         verdict = Verdict(NOT_RUN, f"numbers of scale {scale} mean nothing")
     else:
-        verdict = judge(claim.condition, lambda cell: _measured(cell, spec, rows, other_table))
+        verdict = judge(claim.condition, lambda cell: _measured(cell, spec, rows))
     return {
         "id": claim.id,
         "claim": claim.claim,
@@ -193,18 +188,22 @@ def _measured(
     cell: Cell,
     spec: TableSpec,
     rows: Mapping[str, Mapping[str, Any]],
-    other_table: OtherTables,
 ) -> Measured | Missing:
     if cell.table is not None and cell.table != spec.table:
-        other = other_table(cell.table)
-        if other is None:
-            return Missing(f"Table {cell.table} is not reproduced at this scale")
-        rows = {row["id"]: row for row in other["rows"]}
-    values = rows.get(cell.row, {}).get("values", {}).get(cell.metric, {})
+        # Its own JSON is no dependency of this table: it would make this one wait for all its rows.
+        same = spec.same_runs.get(cell.table, {}).get(cell.row)
+        if same is None:
+            return Missing(f"{cell} is of other runs than this table's")
+        cell = Cell(None, same, cell.metric)
+    row = rows.get(cell.row, {})
+    values = row.get("values", {}).get(cell.metric, {})
     if values.get("reproduced") is None:
-        waits = rows.get(cell.row, {}).get("waits")
-        return Missing(f"{cell} is not reproduced" + (f" (waits for {waits})" if waits else ""))
-    # Another table's metric of the same name is measured in the same way, so its floor holds too.
+        # Said once of a row without numbers, however many of its cells are needed.
+        what = (
+            cell if row.get("status") == REPRODUCED else str(cell).removesuffix(f".{cell.metric}")
+        )
+        waits = row.get("waits")
+        return Missing(f"{what} is not reproduced" + (f" (waits for {waits})" if waits else ""))
     metric = next((m for m in spec.metrics if m.name == cell.metric), None)
     floor = metric.floor(values["reproduced"]) if metric else 0.0
     std = values["std"] if values["n"] > 1 else _column_deviation(cell.metric, rows)

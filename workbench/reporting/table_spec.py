@@ -116,8 +116,29 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A remark on the printed table.
+
+    Attributes:
+        text: In our words.
+        id: Of the inconsistency of the paper that it states, if it states one.
+        at: What it concerns: ``row.Metric``, a whole ``row`` or a whole column, ``*.Metric``.
+    """
+
+    text: str
+    id: str | None = None
+    at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TableSpec:
-    """A whole table; ``elsewhere`` holds printed values of other tables that claims refer to."""
+    """A whole table.
+
+    Attributes:
+        elsewhere: Printed values of other tables that claims refer to.
+        same_runs: Which of those rows of other tables are the same runs as rows here; their
+            reproduced values are then those of these rows.
+    """
 
     table: str
     title: str
@@ -125,8 +146,15 @@ class TableSpec:
     metrics: tuple[Metric, ...]
     rows: tuple[Row, ...]
     elsewhere: Printed
+    same_runs: Mapping[str, Mapping[str, str]]
     claims: tuple[Claim, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+    def printed(self, cell: Cell) -> float | None:
+        """Return what the paper prints in a cell of this table or of one that a claim refers to."""
+        own = {row.id: row.printed for row in self.rows}
+        table = own if cell.table is None else self.elsewhere.get(cell.table, {})
+        return table.get(cell.row, {}).get(cell.metric)
 
 
 def spec_path(table: str) -> Path:
@@ -188,7 +216,7 @@ class _Reader:
 
     def table(self, content: Any) -> TableSpec:
         top = "table title section metrics rows"
-        value = self.fields(content, "top level", top, "elsewhere claims notes")
+        value = self.fields(content, "top level", top, "elsewhere same_runs claims notes")
         metrics = tuple(
             self.metric(m, f"metrics[{i}]")
             for i, m in enumerate(self.entries(value["metrics"], "metrics"))
@@ -201,22 +229,39 @@ class _Reader:
         self.unique(names, "metrics")
         self.unique([row.id for row in rows], "rows")
         elsewhere = value.get("elsewhere") or {}
+        same_runs = self.same_runs(
+            value.get("same_runs") or {}, {row.id for row in rows}, elsewhere
+        )
         claims = tuple(
             self.claim(c, f"claims[{i}]")
             for i, c in enumerate(self.entries(value.get("claims") or [], "claims"))
         )
         self.unique([claim.id for claim in claims], "claims")
-        self.check_claims(claims, rows, set(names), elsewhere)
-        notes = self.entries(value.get("notes") or [], "notes")
+        notes = tuple(
+            self.note(n, f"notes[{i}]", {row.id for row in rows}, set(names))
+            for i, n in enumerate(self.entries(value.get("notes") or [], "notes"))
+        )
         texts = {key: str(value[key]) for key in ("table", "title", "section")}
-        return TableSpec(
+        spec = TableSpec(
             **texts,
             metrics=metrics,
             rows=rows,
             elsewhere=elsewhere,
+            same_runs=same_runs,
             claims=claims,
-            notes=tuple(str(note) for note in notes),
+            notes=notes,
         )
+        self.check_claims(spec)
+        return spec
+
+    def same_runs(self, content: Any, own: set[str], elsewhere: Printed) -> dict[str, Any]:
+        tables = self.fields(content, "same_runs", "", " ".join(elsewhere))
+        for table, rows in tables.items():
+            where = f"same_runs.{table}"
+            for row, same in self.fields(rows, where, "", " ".join(elsewhere[table])).items():
+                if same not in own:
+                    self.fail(f"{where}.{row}", f"no row {same!r}")
+        return tables
 
     def metric(self, content: Any, where: str) -> Metric:
         needed = "name label unit better decimals source conversion noise"
@@ -300,29 +345,29 @@ class _Reader:
             magnitude=bool(value.get("magnitude", False)),
         )
 
-    def check_claims(
-        self,
-        claims: tuple[Claim, ...],
-        rows: tuple[Row, ...],
-        metrics: set[str],
-        elsewhere: Printed,
-    ) -> None:
+    def note(self, content: Any, where: str, rows: set[str], metrics: set[str]) -> Note:
+        """Return a note, given as text or, with what it concerns, as a mapping."""
+        if isinstance(content, str):
+            return Note(content)
+        value = self.fields(content, where, "note", "id at")
+        for place in self.entries(value.get("at") or [], f"{where}.at"):
+            row, _, metric = str(place).partition(".")
+            if row not in rows | {"*"} or (metric not in metrics and (metric or row == "*")):
+                self.fail(f"{where}.at", f"no cell, row or column {place!r}")
+        return Note(str(value["note"]), value.get("id"), tuple(map(str, value.get("at") or ())))
+
+    def check_claims(self, spec: TableSpec) -> None:
         """Check that claims refer to cells there are, and hold on paper as is said of them."""
-        own = {row.id: row.printed for row in rows}
-
-        def printed(cell: Cell) -> float | None:
-            table = own if cell.table is None else elsewhere.get(cell.table, {})
-            return table.get(cell.row, {}).get(cell.metric)
-
-        for claim in claims:
+        rows, metrics = {row.id for row in spec.rows}, {metric.name for metric in spec.metrics}
+        for claim in spec.claims:
             where = f"claims.{claim.id}"
             for cell in cells(claim.condition):
-                known = cell.row in own and cell.metric in metrics
+                known = cell.row in rows and cell.metric in metrics
                 if cell.table is not None:
-                    known = printed(cell) is not None
+                    known = spec.printed(cell) is not None
                 if not known:
                     self.fail(f"{where}.expr", f"no cell {cell}")
-            holds = evaluate(claim.condition, printed)
+            holds = evaluate(claim.condition, spec.printed)
             if holds is not claim.holds_in_paper:
                 problem = f"{claim.holds_in_paper}, but {holds} on the printed values"
                 self.fail(f"{where}.holds_in_paper", problem)

@@ -20,6 +20,7 @@ from workbench.files import atomic_path, sha256_file, sha256_tree
 from workbench.jobs import answer_job
 from workbench.sam.masks import AutomaticMasks
 from workbench.segmentation.split import pictures_of
+from workbench.shards import Shard, in_turns
 
 PROGRESS_INTERVAL_S = 30
 
@@ -59,17 +60,23 @@ def segment_with_sam(job: SamJob, say: Callable[[str], None]) -> dict[str, Any]:
     from workbench.engine.session import limit_threads
 
     threads = limit_threads()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    shard = Shard()
+    device = shard.device()
     images = pictures_of(Path(job.manifest), job.split)
     if len(images) == 0:
         raise BadInput(job.manifest, f"splits.{job.split}", "no images", "make the data set again")
     memory, started = PeakMemory(device), time.perf_counter()
-    times = _write_records(AutomaticMasks(Path(job.weights), device), images, job, say)
+    times = _write_records(AutomaticMasks(Path(job.weights), device), images, job, shard, say)
+    gathered = shard.gather((times, memory.read()))
+    if not gathered:
+        return {}
+    shard.join(Path(job.output))
+    times = list(in_turns(part for part, _ in gathered))
     return {
         "num_images": len(times),
         "infer_time_ms": 1000 * median(times),
         "wall_time_s": time.perf_counter() - started,
-        "peak_memory_gib": memory.read(),
+        "peak_memory_gib": max(peak for _, peak in gathered),
         "checkpoint_sha256": sha256_tree(Path(job.weights)),
         "data_sha256": sha256_file(Path(job.manifest)),
         "device": f"cpu, {threads} threads" if device == "cpu" else torch.cuda.get_device_name(),
@@ -77,15 +84,17 @@ def segment_with_sam(job: SamJob, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _write_records(
-    model: AutomaticMasks, images: Any, job: SamJob, say: Callable[[str], None]
+    model: AutomaticMasks, images: Any, job: SamJob, shard: Shard, say: Callable[[str], None]
 ) -> list[float]:
-    """Write the JSON lines whole and return the seconds that each image took."""
+    """Write this process's JSON lines and return the seconds that each image took."""
     from workbench.engine.transforms import LoadPhoto
 
     loader, told = LoadPhoto(), time.perf_counter()
     times: list[float] = []
-    with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
-        for number, image in enumerate(images, start=1):
+    output = shard.part(Path(job.output))
+    with atomic_path(output) as aside, aside.open("w", encoding="utf-8") as stream:
+        for place in shard.of(range(len(images))):
+            image = images[place]
             size = {"height": image.height, "width": image.width}
             pixels = loader({"img_path": str(image.file), **size})["img"]
             begin = time.perf_counter()
@@ -96,7 +105,7 @@ def _write_records(
             stream.write(json.dumps(record, allow_nan=False) + "\n")
             if time.perf_counter() - told > PROGRESS_INTERVAL_S:
                 told = time.perf_counter()
-                say(f"{job.title}: {number} of {len(images)} images")
+                say(f"{job.title}: {place + 1} of {len(images)} images")
     return times
 
 

@@ -21,6 +21,7 @@ from workbench.files import atomic_path, sha256_file
 from workbench.jobs import answer_job
 from workbench.photos import read_photo
 from workbench.segmentation.segmenter import Segmenter
+from workbench.shards import Shard, in_turns
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityImage
@@ -70,19 +71,25 @@ def segment_split(job: SplitJob, say: Callable[[str], None]) -> dict[str, Any]:
     from workbench.engine.session import limit_threads
 
     threads = limit_threads()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    shard = Shard()
+    device = shard.device()
     images = pictures_of(Path(job.manifest), job.split)
     if len(images) == 0:
         raise BadInput(job.manifest, f"splits.{job.split}", "no images", "make the data set again")
     memory = PeakMemory(device)
     started = time.perf_counter()
     segmenter = Segmenter.from_checkpoint(Path(job.checkpoint), device, job.overrides, job.field)
-    times = _write_records(segmenter, images, job, say)
+    times = _write_records(segmenter, images, job, shard, say)
+    gathered = shard.gather((times, memory.read()))
+    if not gathered:
+        return {}
+    shard.join(Path(job.output))
+    times = list(in_turns(part for part, _ in gathered))
     return {
         "num_images": len(times),
         "infer_time_ms": 1000 * median(times),
         "wall_time_s": time.perf_counter() - started,
-        "peak_memory_gib": memory.read(),
+        "peak_memory_gib": max(peak for _, peak in gathered),
         "score": segmenter.score,
         "checkpoint_sha256": sha256_file(Path(job.checkpoint)),
         "data_sha256": sha256_file(Path(job.manifest)),
@@ -136,15 +143,21 @@ def set_image_id(name: str, image_id: int | str) -> str:
 
 
 def _write_records(
-    segmenter: Segmenter, images: Sequence[EntityImage], job: SplitJob, say: Callable[[str], None]
+    segmenter: Segmenter,
+    images: Sequence[EntityImage],
+    job: SplitJob,
+    shard: Shard,
+    say: Callable[[str], None],
 ) -> list[float]:
-    """Write the JSON lines whole and return the seconds that each image took the model."""
+    """Write this process's JSON lines and return the seconds that each image took the model."""
+    output = shard.part(Path(job.output))
     times: list[float] = []
     told = time.perf_counter()
-    with atomic_path(Path(job.output)) as aside, aside.open("w", encoding="utf-8") as stream:
-        for number, image in enumerate(images, start=1):
+    with atomic_path(output) as aside, aside.open("w", encoding="utf-8") as stream:
+        for place in shard.of(range(len(images))):
+            image = images[place]
             batch = segmenter.prepare(_read(image), str(image.file))
-            if number == 1:
+            if not times:
                 segmenter.predict(batch)
             begin = time.perf_counter()
             entities = segmenter.predict(batch)
@@ -159,7 +172,7 @@ def _write_records(
             stream.write(json.dumps(record, allow_nan=False) + "\n")
             if time.perf_counter() - told > PROGRESS_INTERVAL_S:
                 told = time.perf_counter()
-                say(f"{job.title}: {number} of {len(images)} images")
+                say(f"{job.title}: {place + 1} of {len(images)} images")
     return times
 
 

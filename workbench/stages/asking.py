@@ -9,6 +9,7 @@ from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.grounding.asked import AskJob
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.params import instance, load_params
 from workbench.paths import Layout, store_root
 from workbench.scoring.records import read_json, runs_of
@@ -37,12 +38,12 @@ def ask_with_every_seed(stage: str, key: str, modes: tuple[str, ...], suffix: st
     params = load_params()
     item = instance(params, stage, key)
     check_instance(f"{stage}.{key}", item, modes)
-    layout = Layout(params["scale"])
+    layout, launch = Layout(params["scale"]), launch_of(params)
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
     runs: list[dict[str, Any]] = []
-    journals = []
+    journals: list[Path] = []
     target = {"refer": layout.referrings, "label": layout.labels}[stage](key)
     with atomic_folder(target) as aside:
         for seed, checkpoint in finished_checkpoints(layout, item["checkpoint"], "finetune"):
@@ -61,8 +62,8 @@ def ask_with_every_seed(stage: str, key: str, modes: tuple[str, ...], suffix: st
                 output=str(aside / f"seed-{seed}{suffix}"),
                 asked=item.get("asked"),
             )
-            measured = run_job(f"workbench.grounding.{stage}", job)
-            journals.append(Path(measured.pop("journal")))
+            measured = run_job(f"workbench.grounding.{stage}", job, launch)
+            journals += [Path(name) for name in measured.pop("journals")]
             runs.append({"seed": seed, **made_with(entities), **measured})
         about = {name: item[name] for name in ("dataset", "split", "masks", "mode", "threshold")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import sys
 import time
 from pathlib import Path
@@ -103,5 +102,4 @@ def _provenance(row: CostRow, config_sha256: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(count, sys.argv))

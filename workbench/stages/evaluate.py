@@ -12,7 +12,6 @@ docs/predictions.md.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.metrics.coco_truth import CocoTruthFile
-from workbench.params import instance, load_params, scored
+from workbench.params import instance, load_params, predicting_stage, scored
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
@@ -119,7 +118,7 @@ def _kind(key: str, predictions: str, metric: str | None) -> Kind:
 
 def _source(layout: Layout, params: dict[str, Any], kind: Kind, predictions: str) -> _Source:
     folder = layout.artifacts / predictions
-    stage = "sam" if folder.name in (params.get("sam") or {}) else kind.stage
+    stage = predicting_stage(params, predictions)
     record = read_json(folder / kind.record, _made_by(kind, folder, stage))
     return _Source(kind, folder, record, stage)
 
@@ -295,5 +294,4 @@ def _aggregate(kind: Kind, seeds: Sequence[SeedScore]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(evaluate, sys.argv))

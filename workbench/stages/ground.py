@@ -9,7 +9,6 @@ ones, and ``groundings.json`` with what each took.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -20,9 +19,10 @@ from workbench.files import atomic_folder, write_json
 from workbench.grounding.schema import WITHHELD
 from workbench.grounding.split import GroundJob
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.metrics.groundings import entities_beside
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.asking import check_masks, check_threshold, entities_of_seed, made_with
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
@@ -41,7 +41,7 @@ def ground(key: str) -> Path:
     params = load_params()
     item = instance(params, "ground", key)
     _check(key, item)
-    layout = Layout(params["scale"])
+    layout, launch = Layout(params["scale"]), launch_of(params)
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
@@ -65,7 +65,7 @@ def ground(key: str) -> Path:
                 field=f"ground.{key}.overrides",
                 output=str(output),
             )
-            measured = run_job("workbench.grounding.split", job)
+            measured = run_job("workbench.grounding.split", job, launch)
             runs.append({"seed": seed, **made_with(entities), **measured})
             if entities is not None:
                 shutil.copyfile(entities, entities_beside(output))
@@ -91,5 +91,4 @@ def _check(key: str, item: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(ground, sys.argv))

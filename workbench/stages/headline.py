@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from workbench.errors import EsgError, MissingInput
 from workbench.files import write_text
 from workbench.params import load_params
-from workbench.paths import Layout
+from workbench.paths import Layout, project_root
 
 TABLES = ("VI", "X")
 MEANING = {
@@ -37,14 +38,9 @@ def headline() -> Path:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows, claims = _tally(content["rows"], "status"), _tally(content["claims"], "verdict")
         lines.append(f"| [{table}](tables/{table}.md) | {rows} | {claims} |")
-    path = report(layout)
+    path = layout.headline()
     write_text(path, "\n".join(lines) + "\n")
     return path
-
-
-def report(layout: Layout) -> Path:
-    """Return where the page is."""
-    return Path("reports") / layout.scale / "headline.md"
 
 
 def _tally(records: list[dict[str, Any]], field: str) -> str:
@@ -53,17 +49,13 @@ def _tally(records: list[dict[str, Any]], field: str) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Make the page, or say with ``--where`` where it and its tables are."""
+    """Make the page."""
+    if argv[1:]:
+        print("usage: python -m workbench.stages.headline", file=sys.stderr)
+        return 2
     try:
-        if argv[1:] == ["--where"]:
-            layout = Layout(load_params()["scale"])
-            paths = [report(layout), *(layout.table(table, "md") for table in TABLES)]
-            print("Report:", ", ".join(path.as_posix() for path in paths))
-        elif argv[1:]:
-            print("usage: python -m workbench.stages.headline [--where]", file=sys.stderr)
-            return 2
-        else:
-            headline()
+        os.chdir(project_root())
+        headline()
     except EsgError as error:
         print(f"headline: {error}", file=sys.stderr)
         return error.exit_code

@@ -11,12 +11,10 @@ on where it was.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from workbench.grounding.label import MODES
-from workbench.paths import project_root
 from workbench.stages.asking import ask_with_every_seed
 from workbench.stages.cli import run_stage
 
@@ -27,5 +25,4 @@ def label(key: str) -> Path:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(label, sys.argv))

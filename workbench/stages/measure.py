@@ -9,7 +9,6 @@ the family's own units.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,5 +91,4 @@ def _annotations(manifest: Path, split: str) -> Path:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(measure, sys.argv))

@@ -10,7 +10,6 @@ grey), as ``esg evaluate`` takes them (``panoptic_quality``, ``dichotomous``); a
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from typing import Any
 from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.painting.forms import FORMS
 from workbench.painting.split import PaintJob
 from workbench.params import instance, load_params, stage_of
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.cli import run_stage
 from workbench.stages.segment import finished_checkpoints
 
@@ -37,7 +37,7 @@ def paint(key: str) -> Path:
     params = load_params()
     item = instance(params, "paint", key)
     _check(key, item)
-    layout = Layout(params["scale"])
+    layout, launch = Layout(params["scale"]), launch_of(params)
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
@@ -55,7 +55,7 @@ def paint(key: str) -> Path:
                 field=f"paint.{key}.overrides",
                 output=str(aside / f"seed-{seed}"),
             )
-            runs.append({"seed": seed, **run_job("workbench.painting.split", job)})
+            runs.append({"seed": seed, **run_job("workbench.painting.split", job, launch)})
         about = {name: item[name] for name in ("dataset", "split", "form")}
         content = {"key": key, "scale": layout.scale, **about, "runs": runs}
         write_json(aside / "paint.json", content)
@@ -73,5 +73,4 @@ def _check(key: str, item: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(paint, sys.argv))

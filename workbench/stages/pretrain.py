@@ -7,7 +7,6 @@ At paper scale nothing is trained: the folder ``weights_root``/``weights`` is li
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -16,10 +15,11 @@ from typing import Any
 
 from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
+from workbench.jobs import run_job
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.stages.cli import run_stage
-from workbench.stages.train import seeds_of, train_in_process
+from workbench.stages.train import TRAINER, seeds_of
 
 
 def pretrain(key: str) -> Path:
@@ -50,7 +50,8 @@ def pretrain(key: str) -> Path:
         fix = f"make it with its own stage (`dvc repro resolve_{stage}@{key}`)"
         raise MissingInput(config, fix)
     project = str(item.get("project", "gella"))
-    run = train_in_process(TrainJob(str(config), key, project, layout.scale, seeds[0], True, {}))
+    job = TrainJob(str(config), key, project, layout.scale, seeds[0], resume=True, options={})
+    run = run_job(TRAINER, job)
     with atomic_folder(target) as aside:
         _export(config, Path(run.pop("weights")), aside)
         write_json(aside / "pretrain.json", {"key": key, "scale": layout.scale, "runs": [run]})
@@ -103,5 +104,4 @@ def _link(params: dict[str, Any], field: str, item: dict[str, Any], target: Path
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(pretrain, sys.argv))

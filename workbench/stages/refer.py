@@ -9,12 +9,10 @@ Reads ``refer.KEY`` of ``params.yaml``; writes ``artifacts/<scale>/referrings/KE
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from workbench.grounding.refer import MODES
-from workbench.paths import project_root
 from workbench.stages.asking import ask_with_every_seed
 from workbench.stages.cli import run_stage
 
@@ -25,5 +23,4 @@ def refer(key: str) -> Path:
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(refer, sys.argv))

@@ -44,15 +44,24 @@ def resolve(key: str) -> Path:
         if not isinstance(item.get(field), str):
             raise BadInput("params.yaml", f"train.{key}.{field}", "missing", "name it")
     layout = Layout(params["scale"])
+    resolved = layout.resolved_config(key)
+    write_text(resolved, dump(flattened(params, layout, key, item)))
+    return resolved
+
+
+def flattened(params: dict[str, Any], layout: Layout, key: str, item: dict[str, Any]) -> Config:
+    """Return a training's config with inheritance, overrides, data and starting weights resolved.
+
+    Raises:
+        BadInput, MissingInput: See `resolve`.
+    """
     config = load_config(layout.source_config(item["config"]))
     merge_overrides(config, item.get("overrides") or {}, f"train.{key}.overrides")
     set_manifest(config._cfg_dict, layout.manifest(item["dataset"]))
     set_pretrained(config._cfg_dict, layout, item.get("pretrained") or {}, key)
     if "start" in item:
         config.load_from = start_weights(params, layout, key, item["start"]).as_posix()
-    resolved = layout.resolved_config(key)
-    write_text(resolved, dump(config))
-    return resolved
+    return config
 
 
 def load_config(path: Path) -> Config:

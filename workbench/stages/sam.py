@@ -9,15 +9,15 @@ the row's score and table carry on.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from workbench.errors import BadInput, MissingInput
 from workbench.files import atomic_folder, write_json
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.params import instance, load_params
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout
 from workbench.sam.split import SamJob
 from workbench.stages.cli import run_stage
 
@@ -53,11 +53,10 @@ def sam(key: str) -> Path:
             raise MissingInput(folder, "correct sam_weights in params.yaml, or set it to null")
         output = str(aside / "seed-0.jsonl")
         job = SamJob(key, str(folder), str(manifest), item["split"], output)
-        run = run_job("workbench.sam.split", job)
+        run = run_job("workbench.sam.split", job, launch_of(params))
         write_json(record, {**about, "runs": [{"seed": 0, **run}]})
     return target
 
 
 if __name__ == "__main__":
-    os.chdir(project_root())
     sys.exit(run_stage(sam, sys.argv))

@@ -17,6 +17,7 @@ from pathlib import Path
 from workbench.errors import BadInput, EsgError, MissingInput
 from workbench.files import atomic_folder, sha256_file, write_json
 from workbench.jobs import run_job
+from workbench.launching import launch_of
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.segmentation.split import SplitJob
@@ -37,7 +38,7 @@ def segment_stage(key: str) -> Path:
     for field in ("checkpoint", "dataset"):
         if field not in item:
             raise BadInput("params.yaml", f"{STAGE}.{key}.{field}", "missing", "name it")
-    layout = Layout(params["scale"])
+    layout, launch = Layout(params["scale"]), launch_of(params)
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
@@ -55,7 +56,7 @@ def segment_stage(key: str) -> Path:
                 field=f"{STAGE}.{key}.overrides",
                 output=str(aside / f"seed-{seed}.jsonl"),
             )
-            measured = run_job("workbench.segmentation.split", job)
+            measured = run_job("workbench.segmentation.split", job, launch)
             scores.add(measured.pop("score"))
             runs.append({"seed": seed, **measured})
         content = {"key": key, "scale": layout.scale, "score": scores.pop(), "runs": runs}

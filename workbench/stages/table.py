@@ -3,23 +3,24 @@
     python -m workbench.stages.table VI
 
 Reads ``reports/tables/<ID>.yaml`` and the scores in ``artifacts/<scale>/scores/<ID>/``; writes
-``reports/<scale>/tables/<ID>.json`` and ``.md``. Rows without a score are kept and say what they
-wait for.
+``reports/<scale>/tables/<ID>.json`` and ``.md``, and what DVC shows of them in
+``reports/<scale>/metrics/<ID>/`` and ``reports/<scale>/bars/<ID>.json``. Rows without a score are
+kept and say what they wait for.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput
-from workbench.files import write_json, write_text
+from workbench.files import atomic_folder, write_json, write_text
 from workbench.params import SCORING, load_params, score_key
-from workbench.paths import Layout, project_root
+from workbench.paths import Layout, project_root, store_root
+from workbench.reporting.dvc_views import bars_of, metrics_of
 from workbench.reporting.render import render_markdown
 from workbench.reporting.results import build_table
 from workbench.reporting.table_spec import load_spec
@@ -39,11 +40,14 @@ def table(table_id: str) -> Path:
         spec,
         layout.scale,
         _read_scores(layout, table_id, stages),
-        lambda other: _read_table(layout, other),
         stages,
     )
     page = layout.table(table_id, "md")
     write_json(layout.table(table_id, "json"), content)
+    write_json(layout.bars(table_id), bars_of(content))
+    with atomic_folder(layout.metrics(table_id)) as folder:
+        for row, values in metrics_of(content).items():
+            write_json(folder / f"{row}.json", values)
     write_text(page, render_markdown(content, spec))
     return page
 
@@ -72,11 +76,6 @@ def _read_scores(
     return scores
 
 
-def _read_table(layout: Layout, table_id: str) -> Mapping[str, Any] | None:
-    path = layout.table(table_id, "json")
-    return _read(path) if path.is_file() else None
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -87,6 +86,22 @@ def _read(path: Path) -> dict[str, Any]:
     return value
 
 
+def log(table_id: str) -> None:
+    """Log a written table to the store of runs; one that is away stops nothing."""
+    from workbench.tracking.store import open_store, reason
+    from workbench.tracking.tables import log_tables
+
+    root = store_root()
+    try:
+        log_tables(open_store(root), root, project_root(), [table_id])
+    except Exception as error:
+        print(
+            f"table {table_id}: MLflow does not answer ({reason(error)}); `esg sync` logs it later"
+        )
+
+
 if __name__ == "__main__":
-    os.chdir(project_root())
-    sys.exit(run_stage(table, sys.argv))
+    code = run_stage(table, sys.argv)
+    if code == 0:
+        log(sys.argv[1])
+    sys.exit(code)

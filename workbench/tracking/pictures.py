@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workbench.files import atomic_path
 
 SIDE = 320
+PICTURES = 4
 MIN_SCORE = 0.1
 
 
@@ -68,10 +69,14 @@ def _column(sample: Any) -> NDArray[np.uint8] | None:
     image = cv2.imread(str(file))
     if image is None or image.shape[:2] != tuple(sample.ori_shape[:2]):
         return None
-    pixels = image.astype(np.uint8)
     scores = [float(score) for score in entities.scores]
-    drawn = overlay(pixels, list(entities.masks), scores)
-    return np.concatenate([_thumbnail(pixels), _thumbnail(drawn)])
+    return _pair(image.astype(np.uint8), list(entities.masks), scores)
+
+
+def _pair(
+    image: NDArray[np.uint8], masks: Sequence[dict[str, Any]], scores: Sequence[float]
+) -> NDArray[np.uint8]:
+    return np.concatenate([_thumbnail(image), _thumbnail(overlay(image, masks, scores))])
 
 
 def draw_predictions(samples: Sequence[Any], path: Path) -> None:
@@ -81,13 +86,39 @@ def draw_predictions(samples: Sequence[Any], path: Path) -> None:
         samples: Data samples with ``img_path`` and ``pred_entities``; others are left out.
         path: PNG to write; nothing is written where no image can be drawn.
     """
+    _write([column for column in map(_column, samples) if column is not None], path)
+
+
+def draw_entities(predictions: Path, manifest: Path, split: str, path: Path) -> None:
+    """Write one PNG: above the first pictures of a split, below them with predicted entities.
+
+    Args:
+        predictions: Entities file of the split.
+        manifest: Of the data set.
+        split: Its name there.
+        path: PNG to write; nothing is written where no picture can be read.
+    """
     import cv2
 
+    from workbench.datasets import load_entities
+    from workbench.metrics.predictions import PredictionFile
+
+    dataset, file = load_entities(manifest, split), PredictionFile(predictions)
     columns = []
-    for sample in samples:
-        column = _column(sample)
-        if column is not None:
-            columns.append(column)
+    for index in range(min(PICTURES, len(dataset))):
+        entry = dataset[index]
+        image = cv2.imread(str(entry.file))
+        if image is not None and image.shape[:2] == (entry.height, entry.width):
+            found = file.of(entry.image_id, (entry.height, entry.width))
+            masks = [result["segmentation"] for result in found]
+            scores = [float(result["score"]) for result in found]
+            columns.append(_pair(image.astype(np.uint8), masks, scores))
+    _write(columns, path)
+
+
+def _write(columns: Sequence[NDArray[np.uint8]], path: Path) -> None:
+    import cv2
+
     if columns:
         with atomic_path(path) as aside:
             cv2.imwrite(str(aside), np.concatenate(columns, axis=1))

@@ -2,7 +2,7 @@
 # a training image of EntitySeg) are not published: PNG's own serve description and noun extraction.
 data_manifest = 'artifacts/paper/data/png/manifest.json'
 train_dataloader = dict(
-    batch_size=2,
+    batch_size=16,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DrawSampler'),

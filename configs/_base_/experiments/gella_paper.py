@@ -4,5 +4,3 @@ _base_ = [
     '../schedules/gella_50e.py'
 ]
 custom_imports = dict(imports=['projects.gella'], allow_failed_imports=False)
-# Two samples a GPU may both be language tasks, which leave the mask path without a gradient.
-find_unused_parameters = True

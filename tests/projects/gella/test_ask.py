@@ -8,11 +8,13 @@ import pytest
 from projects.gella.inference import ground_photos
 from tests.workbench.datasets.referred import HandMadeRefcoco
 from tests.workbench.grounding.stub import job
+from tests.workbench.in_ranks import in_ranks
 from tests.workbench.narrated import write_world
 from workbench.errors import BadInput
 from workbench.grounding.grounder import Grounder
 from workbench.grounding.label import label_split
 from workbench.grounding.refer import OUTCOMES, refer_split
+from workbench.grounding.split import GroundJob, ground_split
 from workbench.stages.evaluate import evaluate_predictions
 
 
@@ -66,3 +68,39 @@ def test_a_sentence_beyond_the_context_is_refused_under_the_field_that_label_kno
     with pytest.raises(BadInput) as error:
         ground_photos(model.eval(), [request(nouns=("square " * 999,))])
     assert error.value.field == "length"
+
+
+def grounding(manifest, output):
+    places = {"checkpoint": str(manifest), "manifest": str(manifest), "split": "val"}
+    asked = {"entities": None, "teacher_forced": True, "withheld": None, "threshold": 0.5}
+    return GroundJob(
+        title="tiny", **places, **asked, overrides={}, field="overrides", output=str(output)
+    )
+
+
+def test_two_processes_write_the_bytes_of_one(model, world, tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text("scale: smoke\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("workbench.grounding.split.BATCH", 2)
+    monkeypatch.setattr("workbench.grounding.asked.BATCH", 1)
+    labels = write_world(tmp_path / "world")
+
+    def predict(name):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        grounded = ground_split(grounding(world, folder / "seed-0.jsonl"), print)
+        asked = job(folder, labels, "seed-1", mode="panoptic", threshold=0.0)
+        return grounded, label_split(asked, print)
+
+    alone = predict("alone")
+    together, other = in_ranks(lambda rank: predict("together"))
+    assert other == ({}, {})
+    for name in ("seed-0.jsonl", "seed-1.json", "seed-1/000000000001.png"):
+        assert (tmp_path / "together" / name).read_bytes() == (
+            tmp_path / "alone" / name
+        ).read_bytes(), name
+    timed = ("infer_time_ms", "component_times_ms", "journals")
+    for one, two in zip(alone, together, strict=True):
+        assert {n: v for n, v in one.items() if n not in timed} == {
+            n: v for n, v in two.items() if n not in timed
+        }

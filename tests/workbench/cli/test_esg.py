@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -15,9 +16,14 @@ from workbench.cli import doctor, output
 from workbench.cli.main import main
 from workbench.cli.runs import parse_options
 from workbench.errors import BadInput, Interrupted, MissingInput
+from workbench.pipeline.records import Expected
+from workbench.planning import Plan, PlannedStage
+from workbench.tracking.journal import Journal
+from workbench.tracking.liveness import Closed
+from workbench.tracking.sync import Synced
 
 REPOSITORY = Path(__file__).parents[3]
-VERBS = ("segment", "train", "evaluate", "data", "plan", "trace", "doctor")
+VERBS = ("segment", "train", "evaluate", "data", "plan", "why", "trace", "sync", "reap", "doctor")
 PARAMS = """
 scale: smoke
 prep: {world: {}}
@@ -183,17 +189,34 @@ def test_data_check_names_what_waits(project: Path, capsys: pytest.CaptureFixtur
     assert "moon" in error_line(capsys)
 
 
-def test_plan_and_trace_print_json(
+def test_plan_prints_json_and_keeps_to_a_budget(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planned = SimpleNamespace(to_dict=lambda: {"stages": []}, render=lambda: "nothing to run")
-    monkeypatch.setitem(
-        sys.modules, "workbench.planning", SimpleNamespace(plan=lambda *targets, jobs: planned)
-    )
+    stage = PlannedStage("train@a", "why", Expected(5400.0, "recorded", None, None))
+    planned = Plan("headline", "mini", (stage,), 1, 1.0, 1.0)
+    monkeypatch.setattr("workbench.planning.plan", lambda *targets, jobs: planned)
     assert main(["plan", "headline"]) == 0
-    assert capsys.readouterr().out == "nothing to run\n"
-    assert main(["plan", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"stages": []}
+    assert "about 1 h 30 min" in capsys.readouterr().out
+    assert main(["plan", "headline", "--json", "--budget", "1h 30m"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["elapsed_seconds"], content["budget_seconds"]) == (5400.0, 5400.0)
+    assert main(["plan", "headline", "--budget", "89min"]) == 3
+    assert error_line(capsys) == "error: over the budget of 89 min: 1 h 30 min expected\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("8h", 28800), ("90min", 5400), ("1.5h", 5400), ("1d2h3m4s", 93784)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert output.duration(text) == seconds
+    for wrong in ("", "8", "h", f"{text}x"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            output.duration(wrong)
+
+
+def test_trace_prints_its_parts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = {
         "cell": "VI:model:APe",
         "scale": "smoke",
@@ -222,10 +245,52 @@ def test_doctor(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["data world (smoke)"]["state"] == "note"
     assert found["store of runs"]["state"] == "note"
     assert found["disk"]["detail"].endswith("GiB free")
+    assert found["undelivered records"]["state"] == "ok"
     (project / "mlflow.db").write_text("no database")
     assert doctor._store().state == "fault"
     (project / "params.yaml").write_text("scale: moon")
     assert [check.state for check in doctor._data()] == ["fault"]
+
+
+def test_doctor_asks_the_server_and_counts_what_waits_for_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert doctor._store().state == "fault" and "esg sync" in doctor._store().detail
+    journal = Journal.of_folder(project / "work_dirs" / "abc")
+    for step in (1, 2, 3):
+        journal.append({"metrics": {"loss": 1.0}, "step": step, "time_ms": 1})
+    assert doctor._undelivered().state == "note"
+    assert doctor._undelivered().detail.startswith("3 of 1 runs")
+
+
+def test_sync_and_reap(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    done = Synced("http://server", records=7, runs=["a"], tables=["VI"], live=1)
+    monkeypatch.setattr("workbench.tracking.sync.sync", lambda root: done)
+    assert main(["sync"]) == 0
+    printed = capsys.readouterr().out
+    assert "7 records of 1 runs delivered" in printed and "tables logged: VI" in printed
+    assert main(["sync", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == 7
+    closed = [Closed("train@toy, seed 0", "abc")]
+    monkeypatch.setattr("workbench.tracking.liveness.reap", lambda root: closed)
+    assert main(["reap"]) == 0
+    assert capsys.readouterr().out == "1 runs closed\n  train@toy, seed 0 (abc)\n"
+    assert main(["reap", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == [{"name": closed[0].name, "id": "abc"}]
+
+
+def test_reap_of_a_store_that_is_away_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    def away(root: Path) -> None:
+        raise OSError("refused")
+
+    monkeypatch.setattr("workbench.tracking.liveness.reap", away)
+    assert main(["reap"]) == 1
+    assert "does not answer (refused)" in capsys.readouterr().err
 
 
 def test_colour_only_on_a_terminal_and_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,14 +35,21 @@ class ToyDataset(DrawDataset):
 
 @MODELS.register_module()
 class ToyModel(BaseModel):
-    """Three layers with dropout; KILL_AT and TERM_AT make it end its process at an iteration."""
+    """Three layers with dropout; KILL_AT and TERM_AT make it end its process at an iteration.
 
-    def __init__(self, width: int = 8, sleep_s: float = 0.0) -> None:
+    Args:
+        width: Of the hidden layer.
+        sleep_s: Length of an iteration.
+        exact: Whether a batch gives the mean of its samples' gradients: no batch norm, no chance.
+    """
+
+    def __init__(self, width: int = 8, sleep_s: float = 0.0, exact: bool = False) -> None:
         super().__init__()
+        self.exact = exact
         self.layers = torch.nn.Sequential(
             torch.nn.Linear(2, width),
-            torch.nn.BatchNorm1d(width),
-            torch.nn.Dropout(0.2),
+            torch.nn.Identity() if exact else torch.nn.BatchNorm1d(width),
+            torch.nn.Dropout(0.0 if exact else 0.2),
             torch.nn.Linear(width, 1),
         )
         self.sleep_s, self.calls = sleep_s, 0
@@ -54,11 +61,15 @@ class ToyModel(BaseModel):
         self.calls += 1
         time.sleep(self.sleep_s)
         for name, number in (("KILL_AT", signal.SIGKILL), ("TERM_AT", signal.SIGTERM)):
-            if self.calls == int(os.environ.get(name, "0")):
+            chosen = os.environ.get("RANK", "0") == os.environ.get("END_RANK", "0")
+            if chosen and self.calls == int(os.environ.get(name, "0")):
                 os.kill(os.getpid(), number)
-        with open("seen.jsonl", "a") as stream:
+        if self.calls == int(os.environ.get("FAIL_AT", "0")) and chosen:
+            raise ArithmeticError("the toy broke\nfor good")
+        with open(f"seen{os.environ.get('RANK', '')}.jsonl", "a") as stream:
             stream.write(json.dumps([inputs[0].tolist(), list(index)]) + "\n")
-        return {"loss_toy": (out - torch.rand_like(out)).square().mean()}
+        target = torch.ones_like(out) if self.exact else torch.rand_like(out)
+        return {"loss_toy": (out - target).square().mean()}
 
 
 @METRICS.register_module()

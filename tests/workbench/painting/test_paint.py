@@ -11,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.workbench.in_ranks import in_ranks
 from workbench.datasets.worlds.png import write_png
 from workbench.engine.checkpoint import save_final
 from workbench.errors import BadInput, MissingInput
-from workbench.files import sha256_file, write_json
+from workbench.files import sha256_file, sha256_tree, write_json
 from workbench.painting.forms import Grey, Panoptic
 from workbench.painting.split import PaintJob, paint_split
 from workbench.scoring.families import FILE_METRICS
@@ -225,11 +226,9 @@ def test_two_pictures_of_one_name_are_refused(tmp_path) -> None:
         path = Path(f"{folder}/1.jpg")
         image = EntityImage(folder, path, str(path), 2, 2, (), (), (), ())
         painted = torch.zeros(2, 2, dtype=torch.uint8)
-        if folder == "a":
-            form.add(image, painted)
-            continue
-        with pytest.raises(BadInput, match=r"a second picture of the name 1\.png"):
-            form.add(image, painted)
+        form.add(len(form.records), image, painted)
+    with pytest.raises(BadInput, match=r"2 pictures of the name 1\.png"):
+        form.close(form.records)
 
 
 def test_segment_ids_above_a_byte(tmp_path) -> None:
@@ -245,8 +244,8 @@ def test_segment_ids_above_a_byte(tmp_path) -> None:
     form = Panoptic(tmp_path / "seed-0", dataset, Model())
     image = EntityImage(1, Path("1.jpg"), "1.jpg", 1, 3, (), (), (), ())
     labels = torch.tensor([[0, 300, 70000]], dtype=torch.int32)
-    form.add(image, (labels, [0] * 70000))
-    form.close()
+    form.add(0, image, (labels, [0] * 70000))
+    form.close(form.records)
     written = np.asarray(Image.open(tmp_path / "seed-0/000000000000.png"))
     assert segment_ids(written).tolist() == labels.tolist()
 
@@ -273,3 +272,13 @@ def test_a_checkpoint_that_is_not_there_names_its_own_stage(project) -> None:
     Path("artifacts/smoke/checkpoints/grey/seed-0.pth").unlink()
     with pytest.raises(MissingInput, match="transfer@grey"):
         paint("grey")
+
+
+@pytest.mark.parametrize(("form", "data"), [("panoptic", "halves"), ("grey", "objects")])
+def test_two_processes_write_the_bytes_of_one(project, tmp_path, form, data) -> None:
+    alone = paint_split(job(form, form, tmp_path / "alone", data), print)
+    made = job(form, form, tmp_path / "both", data)
+    first, second = in_ranks(lambda rank: paint_split(made, print))
+    assert sha256_tree(tmp_path / "both") == sha256_tree(tmp_path / "alone")
+    assert second == {} and first["num_empty"] == alone["num_empty"] == 1
+    assert first["num_images"] == alone["num_images"] == 3

@@ -9,7 +9,7 @@ GOLDEN = Path(__file__).with_name("golden.md")
 
 
 def page(spec, scores, scale="mini"):
-    return render_markdown(build_table(spec, scale, scores, lambda table: None), spec)
+    return render_markdown(build_table(spec, scale, scores), spec)
 
 
 def test_golden(spec, scores):

@@ -9,8 +9,8 @@ from workbench.reporting.results import build_table
 from workbench.reporting.table_spec import load_spec
 
 
-def build(spec, scores, scale="mini", others=None):
-    return build_table(spec, scale, scores, (others or {}).get)
+def build(spec, scores, scale="mini"):
+    return build_table(spec, scale, scores)
 
 
 def by_id(records):
@@ -60,9 +60,9 @@ def test_claims(spec, scores):
     claims = by_id(build(spec, scores)["claims"])
     assert claims["T-better"]["verdict"] == "supported"
     assert claims["T-size"]["verdict"] == "inconclusive"
-    assert claims["T-big"]["reason"] == "big.APe is not reproduced (waits for a larger machine)"
+    assert claims["T-big"]["reason"] == "big is not reproduced (waits for a larger machine)"
     assert claims["T-iv"]["verdict"] == "not run"
-    assert claims["T-iv"]["reason"] == "Table IV is not reproduced at this scale"
+    assert claims["T-iv"]["reason"] == "IV:x.APe is of other runs than this table's"
 
 
 def test_a_single_run_takes_the_deviation_of_its_column(spec, scores):
@@ -75,14 +75,11 @@ def test_a_single_run_takes_the_deviation_of_its_column(spec, scores):
         assert claims["T-better"]["verdict"] == verdict
 
 
-def test_claim_on_another_reproduced_table(spec, scores):
-    cell = {"printed": 46.2, "reproduced": 40.0, "std": None, "n": 1, "difference": -6.2}
-    other = {"rows": [{"id": "x", "waits": None, "values": {"APe": cell}}]}
-    claims = by_id(build(spec, scores, others={"IV": other})["claims"])
-    assert claims["T-iv"]["verdict"] == "supported"
-    cell["reproduced"] = None
-    claims = by_id(build(spec, scores, others={"IV": other})["claims"])
-    assert claims["T-iv"]["verdict"] == "not run"
+def test_a_row_of_another_table_that_is_the_same_run(root, scores):
+    path = root / "reports" / "tables" / "T.yaml"
+    path.write_text(path.read_text().replace("claims:", "same_runs: {IV: {x: base}}\nclaims:", 1))
+    claims = by_id(build(load_spec("T", root), scores)["claims"])
+    assert claims["T-iv"]["verdict"] == claims["T-better"]["verdict"] == "supported"
 
 
 def test_no_claim_is_checked_at_smoke_scale(spec, scores):
@@ -194,7 +191,7 @@ def test_parts_stand_in_the_order_of_the_columns(parted, part_scores):
 
 
 def test_commands_name_the_stage_that_scores(parted):
-    table = build_table(parted, "mini", {}, {}.get, {"T__better__a": "measure"})
+    table = build_table(parted, "mini", {}, {"T__better__a": "measure"})
     assert by_id(table["rows"])["better"]["waits"].endswith("dvc repro measure@T__better__a")
 
 

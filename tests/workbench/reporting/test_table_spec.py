@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import BadInput
-from workbench.reporting.table_spec import load_spec
+from workbench.reporting.table_spec import Note, load_spec
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -58,6 +58,8 @@ def test_unknown_table_lists_the_known(root):
         ("APe: 39.5", "AP: 39.5", "rows[0].printed.AP"),
         ("quoted: true", "quote: true", "rows[3].quote"),
         ("quoted: true", "sources: {AP: AP50}", "rows[3].sources.AP"),
+        ("claims:", "same_runs: {IV: {x: none}}\nclaims:", "same_runs.IV.x"),
+        ("claims:", "same_runs: {IV: {y: base}}\nclaims:", "same_runs.IV.y"),
         ("id: T-size", "id: T-better", "claims"),
         ("expr: better.APe > base.APe", "expr: better.APe >", "claims[0].expr"),
         ("expr: better.APe > base.APe", "expr: best.APe > 1", "claims.T-better.expr"),
@@ -65,6 +67,11 @@ def test_unknown_table_lists_the_known(root):
         ("holds_in_paper: false", "holds_in_paper: true", "claims.T-iv.holds_in_paper"),
         ("APe: 41.0", "APe: 39.0", "claims.T-better.holds_in_paper"),
         ('notes: ["Seeds are not stated."]', "notes: text", "notes"),
+        ('["Seeds are not stated."]', "[{id: x}]", "notes[0].note"),
+        ('["Seeds are not stated."]', "[{note: x, of: []}]", "notes[0].of"),
+        ('["Seeds are not stated."]', "[{note: x, at: [best.APe]}]", "notes[0].at"),
+        ('["Seeds are not stated."]', "[{note: x, at: [base.AP]}]", "notes[0].at"),
+        ('["Seeds are not stated."]', '[{note: x, at: ["*"]}]', "notes[0].at"),
     ],
 )
 def test_refused_with_the_field(root, old, new, field):
@@ -76,3 +83,12 @@ def test_refused_with_the_field(root, old, new, field):
         load_spec("T", root)
     assert caught.value.field == field
     assert "\n" not in str(caught.value)
+
+
+def test_a_note_may_name_what_it_concerns(root):
+    path = root / "reports" / "tables" / "T.yaml"
+    noted = '[{id: x, at: [base, better.APe, "*.days"], note: "Not stated."}, "Plain."]'
+    path.write_text(path.read_text().replace('["Seeds are not stated."]', noted))
+    first, second = load_spec("T", root).notes
+    assert first == Note("Not stated.", "x", ("base", "better.APe", "*.days"))
+    assert second == Note("Plain.")

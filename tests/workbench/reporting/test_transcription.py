@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workbench.page.collect import load_paper
 from workbench.reporting.expression import evaluate, parse_condition
 from workbench.reporting.table_spec import SPEC_FOLDER, load_spec
 from workbench.scoring.families import FILE_METRICS
@@ -126,3 +127,22 @@ def test_sources_with_a_part_are_metrics(table):
     sources += [source for row in spec["rows"] for source in row.get("sources", {}).values()]
     for source in sources:
         assert set(re.findall(r"\.(\w+)", source)) <= known, source
+
+
+def test_every_statement_is_a_claim_once(transcription):
+    claims = [claim.id for table in TABLES for claim in load_spec(table, REPOSITORY).claims]
+    assert sorted(claims) == sorted(each["id"] for each in transcription["statements"])
+    assert len(claims) == 115
+
+
+def test_every_inconsistency_is_noted_where_it_matters(transcription):
+    paper = load_paper(REPOSITORY)
+    noted = {table: load_spec(table, REPOSITORY).notes for table in PRINTED_TABLES}
+    noted |= {example.table: example.notes for example in paper.examples}
+    noted[None] = paper.notes
+    ids = {table: {note.id for note in notes} for table, notes in noted.items()}
+    for each in transcription["inconsistencies"]:
+        for part in each["tables"] or [None]:
+            assert each["id"] in ids[part and part.rstrip("ab")], f"{part}: {each['id']}"
+    known = {each["id"] for each in transcription["inconsistencies"]}
+    assert {name for names in ids.values() for name in names} <= known | {None}

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.workbench.in_ranks import in_ranks
 from workbench.errors import BadInput, EsgError, MissingInput
 from workbench.files import sha256_file, write_json
 from workbench.segmentation.label_map import encode_label_map
+from workbench.segmentation.split import SplitJob, segment_split
 from workbench.stages.segment import main, segment_stage
 
 PARAMS = """
@@ -152,3 +154,18 @@ def test_a_faulty_train_record(project: Path, text: str) -> None:
     Path("artifacts/smoke/checkpoints/halves/train.json").write_text(text)
     with pytest.raises(BadInput, match=r"train\.json: runs"):
         segment_stage("halves")
+
+
+def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
+    data, checkpoint = "artifacts/smoke/data/halves", "artifacts/smoke/checkpoints/halves"
+
+    def segment(name: str) -> dict[str, object]:
+        places = (f"{checkpoint}/seed-0.pth", f"{data}/manifest.json", "val")
+        return segment_split(SplitJob(name, *places, {}, "overrides", f"{name}.jsonl"), print)
+
+    alone = segment("alone")
+    first, second = in_ranks(lambda rank: segment("together"))
+    assert Path("together.jsonl").read_bytes() == Path("alone.jsonl").read_bytes()
+    assert second == {} and first.keys() == alone.keys()
+    assert first["num_images"] == alone["num_images"] == 2
+    assert not list(Path().glob("*part*"))

@@ -35,9 +35,5 @@ def test_missing_table_names_its_target(root):
         headline()
 
 
-def test_where(root, capsys):
-    assert main(["headline", "--where"]) == 0
-    out = capsys.readouterr().out
-    pages = ["headline.md", "tables/VI.md", "tables/X.md"]
-    assert out == f"Report: {', '.join(f'reports/smoke/{page}' for page in pages)}\n"
+def test_usage(root):
     assert main(["headline", "--what"]) == 2

@@ -72,6 +72,9 @@ def test_table_vi(project):
     assert verdicts["VI-gt-vita"] == verdicts["VI-above-iv"] == "not run"
     ape = content["rows"][-1]["values"]["APe"]
     assert ape["difference"] == pytest.approx(3.0)
+    shown = json.loads(Path("reports/mini/metrics/VI/cropformer.json").read_text())
+    assert shown["APe"] == ape["reproduced"]
+    assert len(json.loads(Path("reports/mini/bars/VI.json").read_text())) == 2
     text = page.read_text()
     assert "printed 41.0<br>**44.0** (n = 1)<br>+3.0" in text
     assert "printed OOM<br>waits" in text

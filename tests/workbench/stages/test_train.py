@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from workbench.stages.train import seeds_of, train, train_config
 FIELDS = {
     "seed", "run_id", "fingerprint", "config_sha256", "data_sha256", "code_sha256",
     "checkpoint_sha256", "git_commit", "git_dirty", "iterations", "wall_time_s",
-    "peak_memory_gib", "device", "val", "started_utc",
+    "peak_memory_gib", "num_devices", "device", "val", "started_utc",
 }  # fmt: skip
 
 
@@ -37,18 +38,18 @@ def set_seeds(project: ToyProject, seeds: list[int]) -> None:
 def test_stage_is_interrupted_resumed_and_extended(toy: ToyProject) -> None:
     toy.edit("sleep_s=0.0", "sleep_s=0.12")
     process = toy.stage("toy")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (toy.root / "seen.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    text = process.communicate(timeout=60)[0]
+    text = process.communicate(timeout=600)[0]
     assert process.returncode == 75, text
     assert not toy.outputs.exists()
     (run,) = toy.mlflow_runs()
     assert run.info.status == "KILLED"
 
     process = toy.stage("toy")
-    text = process.communicate(timeout=60)[0]
+    text = process.communicate(timeout=600)[0]
     assert process.returncode == 0, text
     assert "resuming after iteration" in text
     assert len(toy.seen()) == 40
@@ -56,7 +57,7 @@ def test_stage_is_interrupted_resumed_and_extended(toy: ToyProject) -> None:
     set_seeds(toy, [0, 1])
     toy.edit("sleep_s=0.12", "sleep_s=0.12 ")
     process = toy.stage("toy")
-    text = process.communicate(timeout=60)[0]
+    text = process.communicate(timeout=600)[0]
     assert "seed 0: finished before" in text
     record = json.loads((toy.outputs / "train.json").read_text())
     assert (record["key"], record["scale"]) == ("toy", "smoke")
@@ -71,6 +72,28 @@ def test_stage_is_interrupted_resumed_and_extended(toy: ToyProject) -> None:
     assert {path.name for path in toy.outputs.iterdir()} == {
         "seed-0.pth", "seed-1.pth", "train.json",
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_killed_under_torchrun_and_resumed_under_slurm(toy: ToyProject) -> None:
+    toy.launch(launcher="torchrun", processes=2)
+    process = toy.stage("toy", KILL_AT="24", END_RANK="1")
+    text = process.communicate(timeout=600)[0]
+    assert process.returncode == 75, text
+    line = "train toy: toy seed 0: a process was ended by signal 9; the same command"
+    assert text.splitlines()[-1].startswith(line) and "Traceback" not in text
+
+    toy.launch(launcher="slurm", processes=2)
+    (toy.root / "srun").symlink_to(Path(__file__).parents[1] / "fake_srun.py")
+    path = f"{toy.root}:{os.environ['PATH']}"
+    process = toy.stage("toy", PATH=path, SRUN_LOG=str(toy.root / "srun.txt"))
+    text = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, text
+    assert "toy seed 0: resuming after iteration 20 from" in text
+    (run,) = json.loads((toy.outputs / "train.json").read_text())["runs"]
+    assert run["num_devices"] == 2
+    (tracked,) = toy.mlflow_runs()
+    assert (tracked.info.run_id, tracked.info.status) == (run["run_id"], "FINISHED")
 
 
 def test_missing_config_names_the_stage_that_makes_it(
@@ -98,7 +121,7 @@ def test_config_outside_the_pipeline(toy: ToyProject, monkeypatch: pytest.Monkey
     monkeypatch.chdir(toy.root)
     asked = {}
     monkeypatch.setattr(
-        "workbench.stages.train.train_in_process", lambda job: asked.update(vars(job))
+        "workbench.stages.train.run_job", lambda module, job, launch: asked.update(vars(job))
     )
     train_config(toy.config, resume=False, options={"model.width": 4})
     assert asked["key"] == "toy" and asked["scale"] == "smoke" and asked["resume"] is False

@@ -1,0 +1,6 @@
+# Colormap-only reconstruction with ResNet-18 (Table XVI).
+_base_ = [
+    '../../_base_/experiments/colormap_paper.py', '../../_base_/models/colormap_resnet18_paper.py'
+]
+model = dict(
+    colormap_encoder={{_base_.encoder}}, mask_decoder=dict(in_channels={{_base_.levels}}))

@@ -1,0 +1,1 @@
+"""Masks rebuilt from the colormaps of a split's entities, by one checkpoint."""

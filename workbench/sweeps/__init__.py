@@ -1,0 +1,1 @@
+"""Hyper-parameter search: Optuna studies declared in ``configs/sweeps``, run by any workers."""
