@@ -12,6 +12,7 @@ import hashlib
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,14 +246,22 @@ class TableLog:
         return SCORING[0], key, {}
 
     def _fill(self, run_id: str, leaf: Leaf, row: Mapping[str, Any]) -> None:
-        """Log a run's values with the model and the data set that each comes from."""
+        """Log a run's values with the model and the data set that each comes from.
+
+        What several parts have a share of, such as a mean over data sets, is of the row alone.
+        """
+        given = Counter(name for made in leaf.made for name in made["values"])
         left = dict(leaf.values)
         for made in leaf.made:
             _, _, item = self._instance(row["id"], [made])
             data = self._log_data(run_id, item)
             model = self._log_model(run_id, row, made, item)
             self._log_picture(run_id, made, item)
-            values = {name: value for name, value in made["values"].items() if value is not None}
+            values = {
+                name: value
+                for name, value in made["values"].items()
+                if value is not None and given[name] == 1
+            }
             self._log_values(run_id, values, model, data)
             left = {name: value for name, value in left.items() if name not in values}
         self._log_values(run_id, left)

@@ -111,6 +111,15 @@ def test_tags_lead_from_a_row_to_what_made_it(project: Path) -> None:
     assert one.inputs.dataset_inputs[0].dataset.name == "w, val"
 
 
+def test_what_parts_share_is_of_the_row(project: Path) -> None:
+    """A mean over data sets: each part has its share of it, under the same name."""
+    parts = [made(0, value) | {"part": f"set-{value:.0f}"} for value in (30.0, 50.0)]
+    write(project, [row("one", parts)])
+    log(project)
+    (one,) = [run for run in runs_of(project)["row"] if run.data.tags["esg.row"] == "one"]
+    assert one.data.metrics["APe/here"] == 40.0
+
+
 def test_table_that_is_there_is_not_logged_again(project: Path) -> None:
     log(project)
     assert log(project) == []
