@@ -44,7 +44,7 @@ def draw_figures(report: Report, params: Mapping[str, Any], curves: Mapping[str,
     lacking = []
     if made and not any(charts.values()):
         lacking.append(
-            "training curves: the store of runs has none of these tables' runs, or one point of each"
+            "training curves: the store has none of these tables' runs, or one point of each"
         )
     sheets = {}
     for table in made:
@@ -54,8 +54,8 @@ def draw_figures(report: Report, params: Mapping[str, Any], curves: Mapping[str,
             # A report is made without pictures that cannot be.
             except (EsgError, OSError, ValueError, KeyError, TypeError) as error:
                 lacking.append(f"pictures of Table {table.id}: {error}")
-    drawn = {name: chart for name, chart in charts.items() if chart is not None}
-    return Figures(drawn, sheets, tuple(lacking))
+    known = {name: chart for name, chart in charts.items() if chart is not None}
+    return Figures(known, sheets, tuple(lacking))
 
 
 def _sheet(table: ReportTable, params: Mapping[str, Any], layout: Layout) -> Sheet:
