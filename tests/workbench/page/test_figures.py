@@ -90,7 +90,7 @@ def world(tmp_path, monkeypatch):
 
 
 def write_lines(path, records):
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
