@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ def _train_here(root: str, job: dict[str, Any], environment: dict[str, str]) -> 
     os.chdir(root)
     os.environ.update(environment, OMP_NUM_THREADS="1")
     sys.path.insert(0, root)
+    warnings.simplefilter("ignore")
     from workbench.engine.launch import main
 
     request = Path(root) / "request.json"

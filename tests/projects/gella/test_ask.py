@@ -81,6 +81,7 @@ def grounding(manifest, output):
 def test_two_processes_write_the_bytes_of_one(model, world, tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text("scale: smoke\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr("workbench.grounding.split.BATCH", 2)
     monkeypatch.setattr("workbench.grounding.asked.BATCH", 1)
     labels = write_world(tmp_path / "world")
