@@ -51,7 +51,7 @@ def test_paper_configs_cost_what_they_should(tmp_path):
     assert one.train_flops == pytest.approx(3 * mean * one.test_flops, rel=1e-3)
     # Views cost backbone and pixel decoder twice, decoder layers hardly more than once.
     assert 1.9 < two.train_flops / one.train_flops < 2.1
-    assert 2.0 < two.saved_bytes / one.saved_bytes < 2.4
+    assert 1.8 < two.saved_bytes / one.saved_bytes < 2.4
     # Mask2Former's paper has 232 giga multiply-adds for Swin-T on COCO (recalled).
     assert 190e9 < one.test_flops / 2 < 260e9
     large = work("gella/gella_7b", "llava-v1.5-13b")
