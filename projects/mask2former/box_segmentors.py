@@ -30,29 +30,30 @@ def only_view_of(inputs: Tensor) -> Tensor:
     return inputs[:, 0]
 
 
-def with_boxes(sample: DetDataSample) -> DetDataSample:
-    """Return a sample with its entities as MMDetection's heads take them.
+def sized(sample: DetDataSample) -> DetDataSample:
+    """Return an empty sample that tells MMDetection's heads how the photograph was resized."""
+    (height, width), (full_height, full_width) = sample.img_shape, sample.ori_shape
+    told = DetDataSample(metainfo=sample.metainfo)
+    scale = (width / full_width, height / full_height)
+    told.set_metainfo({"pad_shape": sample.batch_input_shape, "scale_factor": scale})
+    return told
+
+
+def with_boxes(sample: DetDataSample, entities: InstanceData) -> DetDataSample:
+    """Return a sample with entities as MMDetection's heads take them.
 
     Args:
-        sample: ``gt_instances`` with ``masks`` (G, 1, H, W) bool at the padded size and ``labels``.
+        sample: Of which the sizes are taken.
+        entities: ``masks`` (G, 1, H, W) bool at the padded size and ``labels``.
     """
-    given = sample.gt_instances
-    masks = given.masks[:, 0]
-    boxed = DetDataSample(metainfo=sample.metainfo)
+    masks = entities.masks[:, 0]
+    boxed = sized(sample)
     boxed.gt_instances = InstanceData(
-        labels=given.labels,
+        labels=entities.labels,
         bboxes=mask2bbox(masks).to(masks.device),
         masks=BitmapMasks(masks.cpu().numpy().astype(np.uint8), *masks.shape[-2:]),
     )
     return boxed
-
-
-def at_photo(sample: DetDataSample) -> DetDataSample:
-    """Return a sample that tells MMDetection's heads how much the photograph was resized."""
-    (height, width), (full_height, full_width) = sample.img_shape, sample.ori_shape
-    told = DetDataSample(metainfo=sample.metainfo)
-    told.set_metainfo({"scale_factor": (width / full_width, height / full_height)})
-    return told
 
 
 @MODELS.register_module()
@@ -67,7 +68,8 @@ class BoxSegmentor(MaskRCNN):
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Return the losses; inputs (B, 1, 3, H, W)."""
         losses: dict[str, Tensor] = super().loss(
-            only_view_of(batch_inputs), [with_boxes(each) for each in batch_data_samples]
+            only_view_of(batch_inputs),
+            [with_boxes(each, each.gt_instances) for each in batch_data_samples],
         )
         return losses
 
@@ -82,7 +84,7 @@ class BoxSegmentor(MaskRCNN):
         Returns:
             Of each image ``masks`` (K, H, W) bool, ``labels`` (K,) int64, ``scores`` (K,), 0-1.
         """
-        samples = [at_photo(each) for each in data_samples]
+        samples = [sized(each) for each in data_samples]
         found = super().predict(only_view_of(inputs), samples, rescale=True)
         return [each.pred_instances for each in found]
 
@@ -135,9 +137,7 @@ class BoxPanopticSegmentor(PanopticFPN):
     def _with_stuff(self, sample: DetDataSample) -> DetDataSample:
         """Return a sample with its things as instances and a map of the classes of all pixels."""
         given = sample.gt_instances
-        things = DetDataSample(metainfo=sample.metainfo)
-        things.gt_instances = given[given.labels < self.num_things_classes]
-        boxed = with_boxes(things)
+        boxed = with_boxes(sample, given[given.labels < self.num_things_classes])
         boxed.gt_sem_seg = PixelData(
             sem_seg=class_map(given.masks[:, 0], given.labels, self.void)[None]
         )
@@ -157,7 +157,7 @@ class BoxPanopticSegmentor(PanopticFPN):
             Of each image (H, W) int32 segment ids from 1, 0 for void, and the class of each
             segment: things count from 0, stuff after them.
         """
-        samples = [at_photo(each) for each in data_samples]
+        samples = [sized(each) for each in data_samples]
         found = super().predict(only_view_of(inputs), samples, rescale=True)
         return [
             number_segments(each.pred_panoptic_seg.sem_seg[0], self.num_classes) for each in found

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+BOXES_AT_ONCE = 1024  # whose overlaps with all others are held
 REGIONS_AT_ONCE = 64  # at 256 channels and 200 x 336 pixels, 0.15 GB a row of the output
 
 
@@ -28,20 +30,24 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     """
     order = torch.argsort(scores, descending=True, stable=True)
     ranked = boxes[order]
-    areas = (ranked[:, 2:] - ranked[:, :2] + offset).prod(1)
-    free = torch.ones(len(ranked), dtype=torch.bool, device=boxes.device)
-    kept = []
-    for place in range(len(ranked)):
-        if not free[place]:
-            continue
-        kept.append(place)
-        rest = ranked[place + 1 :]
-        upper_left = torch.maximum(ranked[place, :2], rest[:, :2])
-        lower_right = torch.minimum(ranked[place, 2:], rest[:, 2:])
-        common = (lower_right - upper_left + offset).clamp(min=0).prod(1)
-        union = areas[place] + areas[place + 1 :] - common
-        free[place + 1 :] &= common <= iou_threshold * union
-    return order[torch.tensor(kept, dtype=torch.long, device=boxes.device)]
+    free = np.ones(len(ranked), dtype=bool)
+    for start in range(0, len(ranked), BOXES_AT_ONCE):
+        rows = ranked[start : start + BOXES_AT_ONCE]
+        covers = (_overlaps(rows, ranked, offset) > iou_threshold).cpu().numpy()
+        for place, covered in enumerate(covers, start=start):
+            if free[place]:
+                free[place + 1 :] &= ~covered[place + 1 :]
+    return order[torch.from_numpy(free).to(order.device)]
+
+
+def _overlaps(some: Tensor, others: Tensor, offset: int) -> Tensor:
+    """Return the (S, N) IoU of boxes (S, 4) and (N, 4); 0 for two without area."""
+    areas = [(boxes[:, 2:] - boxes[:, :2] + offset).prod(1) for boxes in (some, others)]
+    upper_left = torch.maximum(some[:, None, :2], others[:, :2])
+    lower_right = torch.minimum(some[:, None, 2:], others[:, 2:])
+    common = (lower_right - upper_left + offset).clamp(min=0).prod(2)
+    union = areas[0][:, None] + areas[1] - common
+    return common / union.clamp(min=torch.finfo(union.dtype).tiny)
 
 
 def roi_align_forward(
