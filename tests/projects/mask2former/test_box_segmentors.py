@@ -106,9 +106,7 @@ def test_entities_are_instances_that_have_pixels(detector, monkeypatch) -> None:
     monkeypatch.setattr(model, "instances", lambda *_: [Answer().pred_instances])
     (sample,) = model.predict(torch.zeros(1, 1, 3, 32, 32), [DetDataSample(metainfo=SIZES)])
     (mask,) = sample.pred_entities.masks
-    assert mask["size"] == [2, 3] and sample.pred_entities.scores.tolist() == [
-        pytest.approx(0.9)
-    ]
+    assert mask["size"] == [2, 3] and sample.pred_entities.scores.tolist() == [pytest.approx(0.9)]
 
 
 def test_panoptic_fpn_learns_stuff_and_things(detector, batch, losses) -> None:

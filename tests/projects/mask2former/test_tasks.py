@@ -7,6 +7,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
+import projects.mask2former  # noqa: F401
 from tests.projects.conftest import MODELS_DIR
 
 SIZE = DetDataSample(
@@ -39,15 +40,11 @@ def segmentor():
 
     def build(kind: str, **test_cfg):
         config = Config.fromfile(str(MODELS_DIR / "mask2former_panoptic_mini.py")).model
-        counts = {"num_things_classes": NUM_CLASSES, "num_stuff_classes": 0}
-        config.merge_from_dict(
-            {
-                "type": kind,
-                **{f"{part}.{k}": n for part in ("head", "fusion") for k, n in counts.items()},
-                "head.loss_cls.class_weight": [1.0] * (NUM_CLASSES + 1),
-            }
-        )
+        for part in (config.head, config.fusion):
+            part.update(num_things_classes=NUM_CLASSES, num_stuff_classes=0)
+        config.head.loss_cls.class_weight = [1.0] * (NUM_CLASSES + 1)
         config.fusion.test_cfg = test_cfg
+        config.type = kind
         model = MODELS.build(config)
         del model.head
         object.__setattr__(model, "head", Told())

@@ -312,7 +312,11 @@ def test_segment_ids_above_a_byte(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("key", "error", "message"),
     [
-        ("wrong", BadInput, r"paint\.wrong\.form: 'golden'; use one of: panoptic, semantic, instances, grey"),
+        (
+            "wrong",
+            BadInput,
+            r"paint\.wrong\.form: 'golden'; use one of: panoptic, semantic, instances, grey",
+        ),
         ("splitless", BadInput, r"paint\.splitless\.split: missing"),
         ("other", BadInput, r"paint\.other"),
         ("undone", MissingInput, "prep@nothing"),
