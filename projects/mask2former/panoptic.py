@@ -78,9 +78,21 @@ class PanopticSegmentor(MultiViewSegmentor):
         self, class_logits: Tensor, mask_logits: Tensor, sample: DetDataSample
     ) -> tuple[Tensor, list[int]]:
         fused = self.fusion.panoptic_postprocess(class_logits, at_photo_size(mask_logits, sample))
-        codes = fused.sem_seg[0]
-        found = [code for code in codes.unique().tolist() if code != self.fusion.num_classes]
-        labels = torch.full_like(codes, VOID)
-        for number, code in enumerate(found, start=1):
-            labels[codes == code] = number
-        return labels, [code % INSTANCE_OFFSET for code in found]
+        return number_segments(fused.sem_seg[0], self.fusion.num_classes)
+
+
+def number_segments(codes: Tensor, void: int) -> tuple[Tensor, list[int]]:
+    """Return segment ids and classes of a panoptic map as MMDetection codes it.
+
+    Args:
+        codes: (H, W), class + instance * ``INSTANCE_OFFSET``.
+        void: Code of pixels without a segment.
+
+    Returns:
+        (H, W) int32 segment ids from 1, 0 for void, and the class of each segment.
+    """
+    found = [code for code in codes.unique().tolist() if code != void]
+    labels = torch.full_like(codes, VOID)
+    for number, code in enumerate(found, start=1):
+        labels[codes == code] = number
+    return labels, [code % INSTANCE_OFFSET for code in found]

@@ -148,6 +148,22 @@ def test_other_model_is_refused_by_name(tmp_path: Path) -> None:
         apply_weights(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.Linear(1, 1)), path)
 
 
+def test_fresh_parts_stay_as_initialised_whatever_their_shape(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    trained = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    save_final(path, trained.state_dict(), {})
+    for width in (1, 4):
+        model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, width))
+        before = model[1].weight.clone()
+        apply_weights(model, path, fresh=["1"])
+        assert torch.equal(model[0].weight, trained[0].weight)
+        assert torch.equal(model[1].weight, before)
+    with pytest.raises(BadInput, match="x.pth: fresh: the model has no 2; name a part"):
+        apply_weights(model, path, fresh=["2"])
+    with pytest.raises(BadInput, match="other shape: 1.bias"):
+        apply_weights(model, path, fresh=["0"])
+
+
 def test_plain_keeps_values_and_drops_objects() -> None:
     value = {"a": [np.float64(0.5), len], "f": print, "t": (1, None), "n": np.int64(3)}
     assert plain(value) == {"a": [0.5], "t": (1, None), "n": 3}
