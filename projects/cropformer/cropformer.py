@@ -87,7 +87,7 @@ class MultiViewSegmentor(BaseDetector):
             class_scores,
             torch.as_tensor(sample.view_boxes, dtype=torch.float32, device=mask_logits.device),
             input_size=sample.batch_input_shape,
-            valid_size=sample.img_shape,
+            valid_size=sample.view_shapes,
             image_size=sample.ori_shape,
             **self.test_cfg,
         )

@@ -151,6 +151,7 @@ STRIPES = np.array(
 )
 SIZE = DetDataSample(
     metainfo={"batch_input_shape": (1, 8), "img_shape": (1, 8), "ori_shape": (1, 8),
+              "view_shapes": [(1, 8)],
               "view_boxes": [(0, 0, 8, 1)]}
 )  # fmt: skip
 CLASSES = [(5, 0.99), (5, 0.98), (32, 0.97), (32, 0.96), (7, 0.6)]
