@@ -26,14 +26,20 @@ FURTHER_STAGES = {"entities": ("rebuild", "sam")}
 SCORING = ("evaluate", "evaluate_given", "count", "measure")
 
 
-def load_params(root: Path | None = None) -> dict[str, Any]:
+def load_params(root: Path | None = None, scale: str | None = None) -> dict[str, Any]:
     """Read ``params.yaml`` and check its scale.
+
+    Args:
+        root: The project (default: that of the working directory).
+        scale: Instead of the one in the file.
 
     Raises:
         BadInput: Not valid YAML, not a mapping, or an unknown scale.
     """
     path = (root or project_root()) / "params.yaml"
     params = read_yaml(path)
+    if scale is not None:
+        params["scale"] = scale
     if params.get("scale") not in SCALES:
         raise BadInput(path, "scale", repr(params.get("scale")), f"use one of {', '.join(SCALES)}")
     return params

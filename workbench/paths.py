@@ -106,3 +106,7 @@ class Layout:
     def bars(self, table: str) -> Path:
         """What ``dvc plots`` shows of a table."""
         return Path("reports") / self.scale / "bars" / f"{table}.json"
+
+    def curves(self, kind: str) -> Path:
+        """Folder of what ``dvc plots`` shows of trainings: kind "loss" or "score"."""
+        return Path("reports") / self.scale / "curves" / kind

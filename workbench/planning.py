@@ -1,24 +1,36 @@
 """What reproducing a target would run, how long it would take and what it needs (``esg plan``).
 
-What a stage takes comes from `workbench.pipeline.records`; what is not known, the plan says.
+What a stage takes comes from `workbench.pipeline.records` or, at paper scale, is estimated from
+counted FLOPs (`workbench.estimates`); what is not known, the plan says.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from heapq import nlargest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.params import load_params
 from workbench.paths import project_root
 from workbench.pipeline.changes import Change, Workspace, find_changes, stale_stages
 from workbench.pipeline.missing import Missing, find_missing
 from workbench.pipeline.records import GIB, Expected, Records, known, total
-from workbench.pipeline.stages import read_pipeline
+from workbench.pipeline.stages import Pipeline, read_pipeline
 from workbench.processes import default_jobs, memory_gib
 from workbench.schedule import makespan
+
+if TYPE_CHECKING:
+    from workbench.estimates.stages import Estimates
+    from workbench.estimates.tables import PaperEstimate
+
+# What an expected time is from.
+BASIS = {
+    "recorded": "this machine's last runs",
+    "reference": "the reference machine",
+    "estimated": "counted FLOPs",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ class Plan:
         missing: Data and weights that no stage makes and that are not there.
         upstream: The stages that each directly comes after.
         jobs: Stages that run at once, at most.
+        estimate: GPU-hours, memory and disk by training and table, of the paper's scale.
     """
 
     target: str | None
@@ -76,6 +89,7 @@ class Plan:
     missing: tuple[Missing, ...] = ()
     upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
     jobs: int = 1
+    estimate: PaperEstimate | None = None
 
     @property
     def seconds(self) -> float:
@@ -114,6 +128,7 @@ class Plan:
             "memory_gib": self.memory_gib,
             "memory_total_gib": self.memory_total_gib,
             "missing": [asdict(each) for each in self.missing],
+            "estimate": self.estimate and self.estimate.to_dict(),
         }
 
     def render(self) -> str:
@@ -126,7 +141,14 @@ class Plan:
         kinds = dict.fromkeys(stage.kind for stage in self.stages)
         width = max(map(len, kinds))
         lines += [self._render_kind(kind, width) for kind in kinds]
-        return "\n".join([*lines, *self._render_needs()])
+        return "\n".join([*lines, *self._render_needs(), *self._render_estimate()])
+
+    def _render_estimate(self) -> list[str]:
+        if self.estimate is None:
+            return []
+        from workbench.estimates.render import render
+
+        return render(self.estimate)
 
     def _render_kind(self, kind: str, width: int) -> str:
         stages = [stage for stage in self.stages if stage.kind == kind]
@@ -146,9 +168,8 @@ class Plan:
         else:
             time = f"about {elapsed}"
         sources = {stage.expected.source for stage in self.stages if stage.seconds is not None}
-        basis = {"recorded": "this machine's last runs", "reference": "the reference machine"}
         if sources:
-            time += f" (from {' and '.join(basis[source] for source in sorted(sources))})"
+            time += f" (from {' and '.join(BASIS[source] for source in sorted(sources))})"
             if self.jobs > 1:
                 one = format_seconds(self.seconds)
                 time += f", {self.jobs} stages at a time; {one} one after the other"
@@ -162,22 +183,31 @@ class Plan:
         ]
 
 
-def plan(*targets: str, jobs: int | None = None) -> Plan:
+def plan(
+    *targets: str,
+    jobs: int | None = None,
+    scale: str | None = None,
+    device: str | None = None,
+    estimated: bool = False,
+) -> Plan:
     """Return what reproducing targets would run.
 
     Args:
         *targets: Stages (``headline``, ``table@VI``, ``train@cropformer``); all without one.
         jobs: Stages that run at once, at most (default: `workbench.processes.default_jobs`).
+        scale: Instead of the one in ``params.yaml``.
+        device: That the paper's scale is estimated for, see ``configs/paper/plan.py``.
+        estimated: Whether to estimate that scale, which takes minutes the first time.
 
     Raises:
-        BadInput: No such target, or a pipeline file that DVC cannot read.
+        BadInput: No such target, device or scale, or a file that cannot be read.
     """
     from dvc.repo import Repo
 
     root = project_root()
-    params = load_params(root)
+    params = load_params(root, scale)
     with Repo(str(root)) as repo:
-        pipeline, workspace = read_pipeline(repo), Workspace(repo)
+        pipeline, workspace = read_pipeline(repo, scale), Workspace(repo)
         names = pipeline.needed_for(targets)
         changes = find_changes(pipeline, workspace, names)
         locked = workspace.locked
@@ -186,25 +216,52 @@ def plan(*targets: str, jobs: int | None = None) -> Plan:
     always = [name for name in stale if pipeline.stages[name].always]
     last = {name: [each for each in stale if each not in always] for name in always}
     records = Records(root, params, locked)
+    stages = tuple(
+        PlannedStage(
+            name,
+            _reason(changes.get(name), after),
+            records.expected(name),
+            str(pipeline.stages[name].cmd),
+        )
+        for name, after in stale.items()
+    )
+    estimate = None
+    if estimated and params["scale"] == "paper":
+        from workbench.estimates.stages import Estimates
+
+        stages, estimate = _estimated(Estimates(root, params, device), pipeline, stages)
     return Plan(
         " ".join(targets) or None,
         params["scale"],
-        tuple(
-            PlannedStage(
-                name,
-                _reason(changes.get(name), after),
-                records.expected(name),
-                str(pipeline.stages[name].cmd),
-            )
-            for name, after in stale.items()
-        ),
+        stages,
         len(names),
         shutil.disk_usage(root).free / GIB,
         memory_gib(),
         find_missing(root, params, pipeline, list(stale), changes),
         {**pipeline.upstream, **last},
         jobs or default_jobs(params["scale"]),
+        estimate,
     )
+
+
+def _estimated(
+    estimates: Estimates, pipeline: Pipeline, stages: Sequence[PlannedStage]
+) -> tuple[tuple[PlannedStage, ...], PaperEstimate]:
+    """Return stages with the estimates of what no run is recorded of, and these by table."""
+    from workbench.estimates.tables import estimate_tables
+
+    filled = []
+    for stage in stages:
+        found, expected = estimates.stage(stage.name), stage.expected
+        if expected.seconds is None and found.gpu_hours is not None:
+            seconds = found.gpu_hours / estimates.machine.count * 3600
+            expected = replace(expected, seconds=seconds, source="estimated")
+        if expected.disk_gib is None:
+            expected = replace(expected, disk_gib=found.disk_gib)
+        filled.append(replace(stage, expected=expected))
+    made = estimate_tables(estimates, pipeline, [each.name for each in stages])
+    estimates.counted.status.clear()
+    return tuple(filled), made
 
 
 def _reason(changes: Sequence[Change] | None, after: str | None) -> str:

@@ -29,9 +29,9 @@ class Shard:
         count: Number of processes.
     """
 
-    def __init__(self) -> None:
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.count = int(os.environ.get("WORLD_SIZE", "1"))
+    def __init__(self, rank: int | None = None, count: int | None = None) -> None:
+        self.rank = int(os.environ.get("RANK", "0")) if rank is None else rank
+        self.count = int(os.environ.get("WORLD_SIZE", "1")) if count is None else count
 
     @property
     def first(self) -> bool:
@@ -59,13 +59,17 @@ class Shard:
         """
         if self.count == 1:
             return [own]
-        from torch import distributed
-
-        if not distributed.is_initialized():
-            distributed.init_process_group(backend="gloo", timeout=LONGEST_WAIT)
         gathered: list[Any] = [None] * self.count
-        distributed.gather_object(own, gathered if self.first else None)
+        _processes().gather_object(own, gathered if self.first else None)
         return gathered if self.first else []
+
+    def everyone(self, own: T) -> list[T]:
+        """Return what every process has, in their order, in all of them when all have come here."""
+        if self.count == 1:
+            return [own]
+        gathered: list[Any] = [None] * self.count
+        _processes().all_gather_object(gathered, own)
+        return gathered
 
     def part(self, output: Path) -> Path:
         """Return where this process writes its lines of a file: beside it, or it, if alone."""
@@ -90,6 +94,10 @@ class Shard:
             path.unlink()
 
 
+# Does all the work, also where other processes are beside it.
+ALONE = Shard(0, 1)
+
+
 def in_turns(parts: Iterable[Iterable[T]], each: int = 1) -> Iterator[T]:
     """Yield ``each`` entries of every part in turn until there are no more."""
     sources = [iter(part) for part in parts]
@@ -101,6 +109,15 @@ def in_turns(parts: Iterable[Iterable[T]], each: int = 1) -> Iterator[T]:
                 yield entry
         if none_left:
             return
+
+
+def _processes() -> Any:
+    """Return PyTorch's module of distributed processes, which have found one another."""
+    from torch import distributed
+
+    if not distributed.is_initialized():
+        distributed.init_process_group(backend="gloo", timeout=LONGEST_WAIT)
+    return distributed
 
 
 def _part(output: Path, rank: int) -> Path:

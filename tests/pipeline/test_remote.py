@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.stub_project import commit, dvc, git, make
+from workbench.paths import Layout
 from workbench.trace import trace
 
 pytestmark = pytest.mark.slow
@@ -22,8 +23,15 @@ def pushed(tmp_path_factory) -> Path:
     dvc(folder, "repro", "table@VI")
     dvc(folder, "remote", "add", "--default", "store", str(folder.with_name("store")))
     dvc(folder, "push")
+    _write_curve(folder, 0.5)
     commit(folder)
     return folder
+
+
+def _write_curve(folder: Path, last: float) -> None:
+    path = folder / Layout("mini").curves("loss") / "vita.seed-0.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"iteration,loss\n10,1.0\n20,{last}\n")
 
 
 @pytest.fixture
@@ -58,9 +66,11 @@ def test_what_dvc_shows_of_a_change(pushed, tmp_path):
     assert re.search(r"VI/vita\.json +size +\d+ +\d+ +6\n", dvc(folder, "metrics", "diff"))
     assert "cropformer" not in dvc(folder, "metrics", "diff")
     assert re.search(r"train\.vita\.seeds +\[0\] +\[0, 1, 2\]", dvc(folder, "params", "diff"))
+    _write_curve(folder, 0.25)
     dvc(folder, "plots", "diff", "HEAD")
     page = (folder / "dvc_plots/index.html").read_text()
     assert "bars" in page and '"vita"' in page and '"workspace"' in page and '"HEAD"' in page
+    assert '"loss": "0.5", "rev": "HEAD"' in page and '"loss": "0.25", "rev": "workspace"' in page
     varying = dvc(folder, "exp", "show", "--only-changed", "--csv").splitlines()[0]
     assert "train.vita.seeds" in varying and "train.cropformer" not in varying
     assert git(folder, "status", "--porcelain", "params.yaml").strip() == "M params.yaml"

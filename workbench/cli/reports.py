@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from workbench.cli.output import add_json_option, duration, positive, print_json, say_error
+from workbench.paths import SCALES
 
 OVER_BUDGET = 3
 
@@ -28,6 +29,12 @@ def add_verbs(verbs: Any) -> None:
     )
     plan.add_argument(
         "--budget", type=duration, metavar="TIME", help="e.g. 8h, 90min: fail if it takes longer"
+    )
+    plan.add_argument("--scale", choices=SCALES, help="(default: that of params.yaml)")
+    plan.add_argument(
+        "--device",
+        metavar="NAME",
+        help="GPU that paper scale is estimated for, of configs/paper/plan.py, e.g. a100-80g",
     )
     add_json_option(plan)
     plan.set_defaults(run=run_plan)
@@ -69,7 +76,8 @@ def run_plan(arguments: argparse.Namespace) -> int:
     """Print the plan of a target."""
     from workbench.planning import format_seconds, plan
 
-    planned = plan(*arguments.targets, jobs=arguments.jobs)
+    asked = {name: getattr(arguments, name) for name in ("jobs", "scale", "device")}
+    planned = plan(*arguments.targets, **asked, estimated=True)
     if arguments.json:
         print_json({**planned.to_dict(), "budget_seconds": arguments.budget})
     else:

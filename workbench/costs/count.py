@@ -75,7 +75,7 @@ def count_flops(run: Callable[[], Any]) -> int:
     """Return the FLOPs of one call; tensors that it creates are on the meta device."""
     sampling = {torch.ops.aten.grid_sampler_2d: _sampling_flops}
     counter = FlopCounterMode(display=False, custom_mapping=sampling)
-    with torch.no_grad(), on_meta_device(), _sizes_on_cpu(), counter:
+    with torch.no_grad(), on_counting_device(), counter:
         run()
     return int(counter.get_total_flops())
 
@@ -88,8 +88,9 @@ def _sampling_flops(
 
 
 @contextmanager
-def _sizes_on_cpu() -> Iterator[None]:
-    with _SizesOnCpu():
+def on_counting_device() -> Iterator[None]:
+    """Create the tensors of the block on the meta device, those of sizes on the CPU."""
+    with on_meta_device(), _SizesOnCpu():
         yield
 
 

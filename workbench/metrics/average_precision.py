@@ -123,6 +123,17 @@ class AveragePrecision:
         records["flags"] = np.packbits(flags.T, axis=1)
         self._detections[category] += records.tobytes()
 
+    def join(self, other: AveragePrecision) -> None:
+        """Add the pictures of another one, of the same categories; in any order, all the same."""
+        first = len(self._images)
+        self._images += other._images
+        for category, counting in other._counting.items():
+            self._counting[category] = self._counting.get(category, 0) + counting
+        for category, found in other._detections.items():
+            records = np.frombuffer(found, dtype=_DETECTION).copy()
+            records["image"] += first
+            self._detections[category] += records.tobytes()
+
     def curves(self) -> Curves:
         """Return the curves of all categories, in the order they were given."""
         categories = (0,) if self._categories is None else self._categories

@@ -30,6 +30,7 @@ from workbench.metrics.coco_checks import (
 )
 from workbench.metrics.json_records import RecordsByImage
 from workbench.metrics.predictions import ImageId, ImageSizes
+from workbench.shards import ALONE, Shard
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityDataset
@@ -68,8 +69,8 @@ class Truth(ABC):
         """Return the number of pictures."""
 
     @abstractmethod
-    def images(self) -> Iterator[ImageTruth]:
-        """Read the pictures one by one; use the iterator of the object."""
+    def images(self, shard: Shard) -> Iterator[ImageTruth]:
+        """Read the pictures of a shard one by one; use ``part`` or the iterator of the object."""
 
     def __iter__(self) -> Iterator[ImageTruth]:
         """Yield the pictures one by one.
@@ -77,11 +78,19 @@ class Truth(ABC):
         Raises:
             BadInput: An annotation that cannot be used.
         """
+        return self.part(ALONE)
+
+    def part(self, shard: Shard) -> Iterator[ImageTruth]:
+        """Yield the pictures of one of several processes, all of which go through theirs.
+
+        Raises:
+            BadInput: An annotation that cannot be used.
+        """
         entities = 0
-        for image in self.images():
+        for image in self.images(shard):
             entities += sum(not one["iscrowd"] for one in image.annotations)
             yield image
-        self._num_entities = entities
+        self._num_entities = sum(shard.everyone(entities))
 
     @property
     def num_entities(self) -> int:
@@ -116,8 +125,8 @@ class CocoTruth(Truth):
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def images(self) -> Iterator[ImageTruth]:
-        for image_id, size in self._sizes.items():
+    def images(self, shard: Shard) -> Iterator[ImageTruth]:
+        for image_id, size in shard.of(self._sizes.items()):
             annotations = self._annotations.get(image_id, [])
             yield ImageTruth(image_id, size, masked(annotations, size, self.source))
 
@@ -158,8 +167,8 @@ class CocoTruthFile(Truth):
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def images(self) -> Iterator[ImageTruth]:
-        for image_id, size in self._sizes.items():
+    def images(self, shard: Shard) -> Iterator[ImageTruth]:
+        for image_id, size in shard.of(self._sizes.items()):
             records = self._records.of(image_id)
             yield ImageTruth(image_id, size, masked(records, size, self.source))
 
@@ -223,8 +232,9 @@ class DatasetTruth(Truth):
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def images(self) -> Iterator[ImageTruth]:
-        for image in self._dataset:
+    def images(self, shard: Shard) -> Iterator[ImageTruth]:
+        for at in shard.of(range(len(self._dataset))):
+            image = self._dataset[at]
             fields = zip(image.masks, image.iscrowd, image.category_ids, strict=True)
             annotations = [
                 {"id": at, "segmentation": mask, "iscrowd": int(crowd), "category_id": category}

@@ -31,6 +31,7 @@ from workbench.metrics.coco_truth import (
     check_ground_truth,
 )
 from workbench.metrics.predictions import ImageId, PredictionFile
+from workbench.shards import ALONE, Shard
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityDataset
@@ -120,8 +121,13 @@ def score_entities(
     return scores
 
 
-def score_entity_file(truth: Truth, file: PredictionFile) -> EntityScores:
+def score_entity_file(truth: Truth, file: PredictionFile, shard: Shard = ALONE) -> EntityScores:
     """Score a predictions file; one image's masks are in memory at a time.
+
+    Args:
+        truth: Annotated images.
+        file: Made on them.
+        shard: Whose images are matched here; every process returns the scores of all.
 
     Raises:
         BadInput: A fault of the annotations or of the predictions.
@@ -132,21 +138,27 @@ def score_entity_file(truth: Truth, file: PredictionFile) -> EntityScores:
         known.add(image_id)
         return file.of(image_id, size)
 
-    scores = _score(truth, found_in)
+    scores = _score(truth, found_in, shard)
+    known = set().union(*shard.everyone(known))
     return replace(scores, images_without_prediction=len(known) - file.finish(known))
 
 
-def _score(truth: Truth, found_in: ResultsOf) -> EntityScores:
-    gathered = AveragePrecision()
+def _score(truth: Truth, found_in: ResultsOf, shard: Shard = ALONE) -> EntityScores:
+    own = AveragePrecision()
     entities = predictions = zeros = 0
-    for image in truth:
+    for image in truth.part(shard):
         found = found_in(image.image_id, image.size)
         annotations = _class_agnostic(image)
-        gathered.add(image.image_id, annotations, found)
+        own.add(image.image_id, annotations, found)
         counting = [one for one in annotations if not one["iscrowd"]]
         entities += len(counting)
         zeros += sum(one["id"] == 0 for one in counting)
         predictions += len(found)
+    counts = shard.everyone((entities, predictions, zeros))
+    entities, predictions, zeros = map(sum, zip(*counts, strict=True))
+    gathered = AveragePrecision()
+    for part in shard.everyone(own):
+        gathered.join(part)
     metrics = dict.fromkeys(METRICS, float("nan"))
     if entities and predictions:
         metrics = _read_out(gathered.curves())

@@ -30,6 +30,7 @@ from workbench.metrics.png_recall import (
     union,
 )
 from workbench.metrics.predictions import read_predictions
+from workbench.shards import ALONE, Shard, in_turns
 
 if TYPE_CHECKING:
     from workbench.datasets import EntityImage
@@ -109,7 +110,11 @@ def predicted_masks(path: Path, dataset: NarrativeDataset) -> MasksOf:
 
 
 def score_groundings(
-    dataset: NarrativeDataset, groundings: Groundings, masks_of: MasksOf, rule: ChoiceRule
+    dataset: NarrativeDataset,
+    groundings: Groundings,
+    masks_of: MasksOf,
+    rule: ChoiceRule,
+    shard: Shard = ALONE,
 ) -> GroundingScores:
     """Score a file's phrases against the narratives of a split.
 
@@ -118,13 +123,14 @@ def score_groundings(
         groundings: Made on it.
         masks_of: Masks that the file's entity ids name.
         rule: How entities are chosen.
+        shard: Whose narratives' masks are compared here; every process returns the scores of all.
 
     Raises:
         BadInput: An entity of the file that has no mask, or a phrase of the data set that means a
             segment which its picture does not have.
     """
-    rows = _Rows()
     texts: list[tuple[list[str], list[str]]] = []
+    scored: list[int] = []
     num_missing = 0
     for index, narrative in enumerate(dataset.narratives):
         truth = [phrase.text for phrase in narrative.phrases if phrase.grounded]
@@ -133,7 +139,13 @@ def score_groundings(
         record = groundings.records.get(index)
         num_missing += record is None
         texts.append(([phrase.text for phrase in record.phrases] if record else [], truth))
-        _score_narrative(dataset, index, groundings, masks_of, rule, rows)
+        scored.append(index)
+    own = [
+        _score_narrative(dataset, index, groundings, masks_of, rule) for index in shard.of(scored)
+    ]
+    rows = _Rows()
+    for each in in_turns(shard.everyone(own)):
+        rows.extend(each)
     metrics = rows.metrics() | _text_metrics(texts, groundings.mode)
     counts = {"num_narratives": len(texts), "narratives_without_prediction": num_missing}
     return GroundingScores(
@@ -160,6 +172,14 @@ class _Rows:
     contexts: list[bool] = field(default_factory=list)
     num_unpaired: int = 0
 
+    def extend(self, other: _Rows) -> None:
+        self.areas += other.areas
+        self.chances += other.chances
+        self.things += other.things
+        self.plurals += other.plurals
+        self.contexts += other.contexts
+        self.num_unpaired += other.num_unpaired
+
     def metrics(self) -> dict[str, float]:
         chances, things = np.asarray(self.chances), np.asarray(self.things, dtype=bool)
         return {
@@ -184,11 +204,11 @@ def _score_narrative(
     groundings: Groundings,
     masks_of: MasksOf,
     rule: ChoiceRule,
-    rows: _Rows,
-) -> None:
-    """Add the grounded phrases of one narrative to ``rows``."""
+) -> _Rows:
+    """Return the grounded phrases of one narrative."""
     from workbench.datasets.narratives import context_phrases
 
+    rows = _Rows()
     narrative, image = dataset[index]
     isthing = {category.category_id: category.isthing for category in dataset.categories}
     thing_of = {
@@ -211,6 +231,7 @@ def _score_narrative(
         rows.plurals.append(plural)
         rows.contexts.append(context)
         rows.num_unpaired += at not in found
+    return rows
 
 
 def _area(

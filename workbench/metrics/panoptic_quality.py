@@ -36,12 +36,22 @@ Segments = Sequence[Mapping[str, Any]]
 
 @dataclass
 class CategoryQuality:
-    """Sums of one category over all pictures; numbers of segments may be expected ones."""
+    """One category over all pictures; numbers of segments may be expected ones.
 
-    iou: float = 0.0
+    Attributes:
+        ious: Of each match. Their exact sum is the same in whatever order they come.
+        tp, fp, fn: Segments that match, predicted ones that do not, and missed ones.
+    """
+
+    ious: list[float] = field(default_factory=list)
     tp: float = 0
     fp: float = 0
     fn: float = 0
+
+    @property
+    def iou(self) -> float:
+        """Sum over matches."""
+        return math.fsum(self.ious)
 
     @property
     def occurs(self) -> bool:
@@ -52,7 +62,8 @@ class CategoryQuality:
     def values(self) -> tuple[float, float, float]:
         """PQ, SQ and RQ as fractions; SQ is 0 where nothing matches."""
         weight = self.tp + 0.5 * self.fp + 0.5 * self.fn
-        return self.iou / weight, self.iou / self.tp if self.tp else 0.0, self.tp / weight
+        iou = self.iou
+        return iou / weight, iou / self.tp if self.tp else 0.0, self.tp / weight
 
 
 @dataclass
@@ -126,13 +137,22 @@ class PanopticQuality:
         self.counts["num_predictions"] += len(predicted)
         self.counts["unlisted_truth_ids"] += len(_areas(pairs, 0).keys() - annotated.keys())
 
+    def join(self, other: PanopticQuality) -> None:
+        """Add the pictures of another one, of the same categories; in any order, all the same."""
+        for category, sums in other.categories.items():
+            own = self.categories[category]
+            own.ious += sums.ious
+            own.tp, own.fp, own.fn = own.tp + sums.tp, own.fp + sums.fp, own.fn + sums.fn
+        for name, count in other.counts.items():
+            self.counts[name] += count
+
     def metrics(self) -> dict[str, float]:
         """Return fractions by the names in ``METRICS``; NaN where no category occurs."""
         values: dict[str, float] = {}
         for part, kind in (("", None), ("_Th", True), ("_St", False)):
             chosen = [
                 sums.values
-                for category, sums in self.categories.items()
+                for category, sums in sorted(self.categories.items())
                 if sums.occurs and kind in (None, self.isthing[category])
             ]
             means = np.mean(chosen, axis=0) if chosen else [float("nan")] * 3
@@ -186,7 +206,7 @@ class PanopticQuality:
                 continue
             sums = self.categories[mine["category_id"]]
             sums.tp += 1
-            sums.iou += shared / union
+            sums.ious.append(shared / union)
             matched[0].add(truth_id)
             matched[1].add(found_id)
         return matched

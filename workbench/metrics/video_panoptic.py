@@ -177,7 +177,8 @@ def _match(tubes: Frame, tallies: defaultdict[int, CategoryQuality]) -> None:
         iou = pixels / union
         if iou > 0.5:
             tally = tallies[left.category]
-            tally.tp, tally.iou = tally.tp + 1, tally.iou + iou
+            tally.tp += 1
+            tally.ious.append(iou)
             matched.add((annotated, predicted))
     _count_unmatched(tubes, matched, tallies)
 

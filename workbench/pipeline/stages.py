@@ -114,8 +114,12 @@ class Pipeline:
         return found
 
 
-def read_pipeline(repo: Repo) -> Pipeline:
+def read_pipeline(repo: Repo, scale: str | None = None) -> Pipeline:
     """Read ``dvc.yaml`` and ``params.yaml``.
+
+    Args:
+        repo: The project's.
+        scale: Instead of the one in ``params.yaml``.
 
     Raises:
         BadInput: DVC cannot read one of them, or stages come after each other in a circle.
@@ -126,6 +130,8 @@ def read_pipeline(repo: Repo) -> Pipeline:
 
     try:
         resolver = DataResolver(repo, repo.root_dir, ProjectFile(repo, PIPELINE).contents)
+        if scale is not None:
+            resolver.context.merge_update({"scale": scale}, overwrite=True)
         filled = resolver.resolve()["stages"]
     except DvcException as error:
         problem = f"{error}: {error.__cause__}" if error.__cause__ else str(error)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from workbench.datasets.pictures import open_picture
 from workbench.errors import BadInput
 from workbench.scoring.kinds import FileScore
 from workbench.scoring.records import read_json
+from workbench.shards import Shard
 
 PROGRESS_INTERVAL_S = 30
 SEE = "see docs/predictions.md"
@@ -67,6 +68,16 @@ class FileMetric(Protocol):
             source: Folder, annotation file or manifest of the data set; see ``locate``.
             split: Of a manifest.
         """
+
+
+@runtime_checkable
+class SharedMetric(FileMetric, Protocol):
+    """A family whose work several processes can share."""
+
+    def score_in_ranks(
+        self, predictions: Path | None, source: Path, split: str, shard: Shard
+    ) -> FileScore:
+        """Score as ``score`` does, reading the pictures of a shard; every process returns all."""
 
 
 @dataclass

@@ -14,6 +14,7 @@ from workbench.metrics.groundings import entities_beside, read_groundings
 from workbench.metrics.predictions import PredictionFile
 from workbench.params import PREDICTIONS
 from workbench.scoring.records import number
+from workbench.shards import ALONE, Shard
 
 # Parts of a grounding's time as Table XII adds them up, by the model's own clocks.
 COMPONENTS = {
@@ -41,6 +42,7 @@ class Kind(Protocol):
         record: The file beside them, with what each run took.
         metrics: Names of the metrics.
         measured: Names of what the stage measured beside the metrics.
+        in_ranks: Whether several processes can share the work of scoring.
     """
 
     @property
@@ -51,6 +53,8 @@ class Kind(Protocol):
     def metrics(self) -> tuple[str, ...]: ...
     @property
     def measured(self) -> tuple[str, ...]: ...
+    @property
+    def in_ranks(self) -> bool: ...
 
     def file(self, folder: Path, seed: int) -> Path:
         """Return the predictions of one seed."""
@@ -61,8 +65,10 @@ class Kind(Protocol):
     def sizes(self, truth: Any) -> dict[str, int]:
         """Return how much there is to find."""
 
-    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
-        """Score a file, ``about`` which its record says how it was made."""
+    def score(
+        self, path: Path, truth: Any, about: Mapping[str, Any], shard: Shard = ALONE
+    ) -> FileScore:
+        """Score a file, ``about`` which its record says how it was made; alone or in ranks."""
 
     def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:
         """Return the values of ``measured`` that a run recorded."""
@@ -74,6 +80,7 @@ class Entities:
     stage, record = PREDICTIONS["entities"], "segment.json"
     metrics: tuple[str, ...] = entity_ap.METRICS
     measured: tuple[str, ...] = ()
+    in_ranks = True
 
     def file(self, folder: Path, seed: int) -> Path:
         """Return a seed's file of one line an image."""
@@ -91,9 +98,11 @@ class Entities:
         """Return the numbers of images and of entities that are not crowds."""
         return {"num_images": len(truth), "num_entities": truth.num_entities}
 
-    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
+    def score(
+        self, path: Path, truth: Any, about: Mapping[str, Any], shard: Shard = ALONE
+    ) -> FileScore:
         """Score entities; nothing of ``about`` matters to them."""
-        scores = entity_ap.score_entity_file(truth, PredictionFile(path))
+        scores = entity_ap.score_entity_file(truth, PredictionFile(path), shard)
         counts = {
             "num_images": scores.num_images,
             "num_entities": scores.num_entities,
@@ -114,6 +123,7 @@ class Groundings:
     stage, record = PREDICTIONS["groundings"], "groundings.json"
     metrics: tuple[str, ...] = grounding_recall.METRICS
     measured: tuple[str, ...] = ("reconstruction_miou", "reconstruction_ap", *COMPONENTS)
+    in_ranks = True
 
     def file(self, folder: Path, seed: int) -> Path:
         """Return a seed's file of one line a narrative."""
@@ -131,13 +141,16 @@ class Groundings:
         """Return the number of narratives."""
         return {"num_narratives": len(truth.narratives)}
 
-    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
+    def score(
+        self, path: Path, truth: Any, about: Mapping[str, Any], shard: Shard = ALONE
+    ) -> FileScore:
         """Score groundings.
 
         Args:
             path: The file; the masks that it names are beside it where they are not annotated.
             truth: Narratives of the split.
             about: ``threshold``, above which a plural phrase means an entity.
+            shard: Of the processes that share the narratives.
         """
         entities = entities_beside(path)
         masks_of: grounding_recall.MasksOf = grounding_recall.ground_truth_masks
@@ -148,7 +161,7 @@ class Groundings:
             raise BadInput(path, "threshold", repr(threshold), "run the ground stage again")
         rule = grounding_recall.ChoiceRule(threshold=float(threshold))
         groundings = read_groundings(path, truth.narratives)
-        scores = grounding_recall.score_groundings(truth, groundings, masks_of, rule)
+        scores = grounding_recall.score_groundings(truth, groundings, masks_of, rule, shard)
         return FileScore(scores.metrics, scores.counts, scores.remarks())
 
     def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:

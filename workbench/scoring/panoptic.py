@@ -25,6 +25,7 @@ from workbench.metrics.json_records import ImageId, RecordsByImage
 from workbench.metrics.panoptic_quality import METRICS, CategoryQuality, Labels, PanopticQuality
 from workbench.scoring.files import Left, locate, with_progress
 from workbench.scoring.kinds import FileScore
+from workbench.shards import ALONE, Shard
 
 # EntitySeg's files may name the kind of a category as its entity files do.
 _KINDS = {"thing": 1, "stuff": 0}
@@ -50,6 +51,12 @@ class PanopticImages:
     needs_predictions = False
 
     def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
+        """Score every annotated image, see ``score_in_ranks``."""
+        return self.score_in_ranks(predictions, source, split, ALONE)
+
+    def score_in_ranks(
+        self, predictions: Path | None, source: Path, split: str, shard: Shard
+    ) -> FileScore:
         """Score every annotated image; each must be predicted, be it as all void.
 
         Without predictions it scores the annotated segments with classes drawn at random.
@@ -60,7 +67,7 @@ class PanopticImages:
         truth = PanopticFile(where.annotations, where.masks)
         if predictions is None:
             return score_drawn_classes(truth)
-        return score_panoptic_files(truth, PanopticFile(predictions))
+        return score_panoptic_files(truth, PanopticFile(predictions), shard)
 
 
 def score_drawn_classes(truth: PanopticFile) -> FileScore:
@@ -78,7 +85,7 @@ def score_drawn_classes(truth: PanopticFile) -> FileScore:
     for category, number in segments.items():
         right = number / classes
         quality.categories[category] = CategoryQuality(
-            right, right, (total - number) / classes, number - right
+            [right], right, (total - number) / classes, number - right
         )
     remark = f"Not of a model: annotated masks, each of one of {classes} classes drawn at random."
     counts = {"num_images": len(truth), "num_segments": total, "num_categories": classes}
@@ -147,8 +154,15 @@ class PanopticFile:
         self.isthing[number] = bool(isthing)
 
 
-def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
+def score_panoptic_files(
+    truth: PanopticFile, found: PanopticFile, shard: Shard = ALONE
+) -> FileScore:
     """Score panoptic predictions; a few pictures are in memory at a time.
+
+    Args:
+        truth: Annotated pictures.
+        found: Made on them.
+        shard: Whose pictures are compared here; every process returns the scores of all.
 
     Raises:
         MissingInput: A PNG is not there.
@@ -156,9 +170,11 @@ def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
     """
     if not truth.isthing:
         raise BadInput(truth.path, "categories", "missing", "give the annotations of the data set")
-    quality = PanopticQuality(truth.isthing)
-    for annotated, predicted in _read_ahead(truth, found):
-        quality.add(*annotated[:2], *predicted[:2], predicted[2], annotated[2])
+    own, quality = PanopticQuality(truth.isthing), PanopticQuality(truth.isthing)
+    for annotated, predicted in _read_ahead(truth, found, shard):
+        own.add(*annotated[:2], *predicted[:2], predicted[2], annotated[2])
+    for part in shard.everyone(own):
+        quality.join(part)
     counts = quality.counts
     left = Left({**counts, "num_categories": quality.num_categories})
     left.count(
@@ -176,11 +192,13 @@ def score_panoptic_files(truth: PanopticFile, found: PanopticFile) -> FileScore:
     return FileScore(quality.metrics(), left.counts, left.remarks)
 
 
-def _read_ahead(truth: PanopticFile, found: PanopticFile) -> Iterator[tuple[Side, Side]]:
-    """Yield colours, segments and PNG of both sides of every annotated picture."""
+def _read_ahead(
+    truth: PanopticFile, found: PanopticFile, shard: Shard
+) -> Iterator[tuple[Side, Side]]:
+    """Yield colours, segments and PNG of both sides of every annotated picture of a shard."""
     waiting: deque[tuple[Future[Side], Future[Side]]] = deque()
     with ThreadPoolExecutor(_THREADS) as pool:
-        for image_id in with_progress(truth.image_ids(), "images"):
+        for image_id in with_progress(list(shard.of(truth.image_ids())), "images"):
             annotated, predicted = truth.of(image_id), found.of(image_id)
             if predicted is None:
                 problem = f"no prediction for image {image_id!r}"

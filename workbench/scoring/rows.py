@@ -16,8 +16,9 @@ from typing import Any
 
 from workbench.errors import MissingInput
 from workbench.params import PREDICTIONS
-from workbench.scoring.files import FileMetric
+from workbench.scoring.files import FileMetric, SharedMetric
 from workbench.scoring.kinds import KINDS, FileScore
+from workbench.shards import ALONE, Shard
 
 RECORD = "predictions.json"
 _SUFFIXES = (".json", ".jsonl", "")
@@ -53,6 +54,10 @@ class FilePredictions:
     def measured(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def in_ranks(self) -> bool:
+        return isinstance(self.family, SharedMetric)
+
     def file(self, folder: Path, seed: int) -> Path:
         """Return a seed's file or, where there is none, its folder.
 
@@ -76,8 +81,12 @@ class FilePredictions:
         """Return nothing: counts are in the provenance of each seed."""
         return {}
 
-    def score(self, path: Path, truth: Any, about: Mapping[str, Any]) -> FileScore:
+    def score(
+        self, path: Path, truth: Any, about: Mapping[str, Any], shard: Shard = ALONE
+    ) -> FileScore:
         """Score a seed; nothing of ``about`` matters."""
+        if isinstance(self.family, SharedMetric):
+            return self.family.score_in_ranks(path, truth[0], truth[1], shard)
         return self.family.score(path, *truth)
 
     def measurements(self, run: Mapping[str, Any]) -> dict[str, float]:

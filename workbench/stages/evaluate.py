@@ -14,19 +14,20 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, sha256_tree, write_json
+from workbench.launching import Launch, launch_of
 from workbench.metrics.coco_truth import CocoTruthFile
 from workbench.params import instance, load_params, predicting_stage, scored
 from workbench.paths import Layout, project_root
 from workbench.scoring.families import FILE_METRICS, check_needed
 from workbench.scoring.kinds import KINDS, Kind
 from workbench.scoring.records import number, or_none, read_json, runs_of, summary
-from workbench.scoring.rows import FilePredictions
+from workbench.scoring.split import ScoreJob, kind_of, score
 from workbench.stages.cli import run_stage
 
 COSTS = ("mem_train_GB", "mem_infer_GB", "train_time_s", "train_device_s", "infer_time_ms")
@@ -39,11 +40,12 @@ _FROM_TRAIN = ("run_id", "git_commit", "git_dirty", "config_sha256", "data_sha25
 
 @dataclass(frozen=True)
 class SeedScore:
-    """Numbers of one seed: metric values (NaN where undefined), provenance, remarks."""
+    """Numbers of one seed: metric values (NaN where undefined), provenance, remarks, sizes."""
 
     values: dict[str, float]
     provenance: dict[str, Any]
     remarks: list[str]
+    sizes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,23 @@ def evaluate(key: str) -> Path:
     if "waits" in source.record:
         write_json(target, {**own, "waits": source.record["waits"]})
         return target
-    truth = kind.truth(layout.manifest(dataset), split, f"dvc repro prep@{dataset}")
-    trained = _train_runs(layout, params, source, item)
-    seeds = [_score_seed(source, run, trained[run["seed"]], truth) for run in source.runs()]
+    job = ScoreJob(
+        title=key,
+        folder=source.folder.parent.name,
+        metric=item.get("metric"),
+        path="",
+        manifest=str(layout.manifest(dataset)),
+        split=split,
+        fix=f"dvc repro prep@{dataset}",
+        about=source.record,
+    )
+    trained, launch = _train_runs(layout, params, source, item), launch_of(params)
+    seeds = [_score_seed(source, run, trained[run["seed"]], job, launch) for run in source.runs()]
     content = {
         **own,
         **_aggregate(kind, seeds),
         "score": source.record.get("score"),
-        **kind.sizes(truth),
+        **seeds[0].sizes,
     }
     write_json(target, content)
     return target
@@ -104,7 +115,7 @@ def _kind(key: str, predictions: str, metric: str | None) -> Kind:
     if metric in FILE_METRICS:
         if not folder or not name or ".." in predictions.split("/"):
             raise BadInput("params.yaml", where, repr(predictions), "use <folder>/<key>")
-        return FilePredictions(FILE_METRICS[metric], folder)
+        return kind_of(folder, metric)
     if folder not in KINDS or not name:
         known = ", ".join(f"{name}/<key of {kind.stage}>" for name, kind in KINDS.items())
         fix = f"use one of: {known}; or give evaluate.{key}.metric"
@@ -113,7 +124,7 @@ def _kind(key: str, predictions: str, metric: str | None) -> Kind:
         own = next(name for name, kind in FAMILIES.items() if kind == folder)
         fix = f"use one of {', '.join((own, *FILE_METRICS))}"
         raise BadInput("params.yaml", f"evaluate.{key}.metric", repr(metric), fix)
-    return KINDS[folder]
+    return kind_of(folder, metric)
 
 
 def _source(layout: Layout, params: dict[str, Any], kind: Kind, predictions: str) -> _Source:
@@ -230,12 +241,17 @@ def _train_runs(
 
 
 def _score_seed(
-    source: _Source, made: Mapping[str, Any], trained: Mapping[str, Any], truth: Any
+    source: _Source,
+    made: Mapping[str, Any],
+    trained: Mapping[str, Any],
+    job: ScoreJob,
+    launch: Launch,
 ) -> SeedScore:
     seed = made["seed"]
     _check_same_checkpoint(source, made, trained)
     path = source.kind.file(source.folder, seed)
-    scores = source.kind.score(path, truth, source.record)
+    job = replace(job, title=f"{job.title} seed {seed}", path=str(path))
+    scores, sizes = score(job, launch)
     wall_time, devices = trained.get("wall_time_s"), trained.get("num_devices", 1)
     costs = {
         "mem_train_GB": number(trained.get("peak_memory_gib")),
@@ -257,7 +273,7 @@ def _score_seed(
         **scores.counts,
     }
     values = {**scores.values, **source.kind.measurements(made), **costs}
-    return SeedScore(values, provenance, scores.remarks)
+    return SeedScore(values, provenance, scores.remarks, sizes)
 
 
 def _sha256(path: Path) -> str:

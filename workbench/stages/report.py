@@ -1,4 +1,4 @@
-"""Write the report of a scale: one page of all tables, and their index in Markdown.
+"""Write the report of a scale: one page of all tables, their index in Markdown, training curves.
 
     python -m workbench.stages.report
 
@@ -23,10 +23,10 @@ from workbench.page.compare import compare, tables_at
 from workbench.page.figures import draw_figures
 from workbench.params import load_params
 from workbench.paths import Layout, project_root
+from workbench.tracking.curve_files import LOGGED_LOSS, write_curves
 from workbench.tracking.history import curves
 from workbench.tracking.store import tracking_uri
 
-LOSS = "train/loss"
 # Where `make ui` serves a local store.
 LOCAL_UI = "http://127.0.0.1:5000"
 
@@ -59,10 +59,11 @@ def report(scale: str | None = None, against: str | None = None) -> Written:
     collected = collect(root, layout.scale)
     changes = None if against is None else changes_since(root, against, collected)
     runs = {run["run_id"] for table in collected.tables for _, run in table.runs if run["run_id"]}
-    figures = draw_figures(collected, params, curves(root, sorted(runs), LOSS))
+    figures = draw_figures(collected, params, curves(root, sorted(runs), LOGGED_LOSS))
     extras = Extras(figures, changes, mlflow_url(root))
     write_text(root / layout.report(), render_page(collected, extras))
     write_text(root / layout.report_index(), render_index(collected))
+    write_curves(root, layout, params)
     return Written(layout.report(), layout.report_index(), collected, changes)
 
 

@@ -194,7 +194,7 @@ def test_plan_prints_json_and_keeps_to_a_budget(
 ) -> None:
     stage = PlannedStage("train@a", "why", Expected(5400.0, "recorded", None, None))
     planned = Plan("headline", "mini", (stage,), 1, 1.0, 1.0)
-    monkeypatch.setattr("workbench.planning.plan", lambda *targets, jobs: planned)
+    monkeypatch.setattr("workbench.planning.plan", lambda *targets, **asked: planned)
     assert main(["plan", "headline"]) == 0
     assert "about 1 h 30 min" in capsys.readouterr().out
     assert main(["plan", "headline", "--json", "--budget", "1h 30m"]) == 0
