@@ -62,7 +62,8 @@ def roi_align_forward(
         input: (B, c, h, w).
         rois: (R, 5), index of the image and xyxy in pixels of the picture.
         output: Written.
-        argmax_y, argmax_x: Of max pooling; not used.
+        argmax_y: Of max pooling; not used.
+        argmax_x: Likewise.
         how: ``aligned_height``, ``aligned_width``, ``spatial_scale``, ``sampling_ratio`` (0: one
             sample a pixel), ``pool_mode`` (1: mean) and ``aligned``, see mmcv's ``RoIAlign``.
 
