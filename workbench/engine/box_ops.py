@@ -99,7 +99,7 @@ def _regions(rois: Tensor, shape: torch.Size, how: dict[str, Any]) -> Any:
     if not how["aligned"]:
         sides = sides.clamp(min=1)
     for image in range(shape[0]):
-        for chosen in (rois[:, 0] == image).nonzero()[:, 0].split(REGIONS_AT_ONCE):
+        for chosen in torch.split((rois[:, 0] == image).nonzero()[:, 0], REGIONS_AT_ONCE):
             rows, columns = (
                 _axis_weights(
                     corners[chosen, axis], sides[chosen, axis], bins, size, how["sampling_ratio"]
