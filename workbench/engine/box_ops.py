@@ -62,7 +62,8 @@ def roi_align_forward(
         input: (B, c, h, w).
         rois: (R, 5), index of the image and xyxy in pixels of the picture.
         output: Written.
-        argmax_y, argmax_x: Of max pooling; not used.
+        argmax_y: Of max pooling; not used.
+        argmax_x: Likewise.
         how: ``aligned_height``, ``aligned_width``, ``spatial_scale``, ``sampling_ratio`` (0: one
             sample a pixel), ``pool_mode`` (1: mean) and ``aligned``, see mmcv's ``RoIAlign``.
 
@@ -98,7 +99,7 @@ def _regions(rois: Tensor, shape: torch.Size, how: dict[str, Any]) -> Any:
     if not how["aligned"]:
         sides = sides.clamp(min=1)
     for image in range(shape[0]):
-        for chosen in (rois[:, 0] == image).nonzero()[:, 0].split(REGIONS_AT_ONCE):
+        for chosen in torch.split((rois[:, 0] == image).nonzero()[:, 0], REGIONS_AT_ONCE):
             rows, columns = (
                 _axis_weights(
                     corners[chosen, axis], sides[chosen, axis], bins, size, how["sampling_ratio"]

@@ -14,7 +14,6 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-
 WRITTEN_IN_PYTORCH = ("nms", "roi_align_forward", "roi_align_backward")
 
 
