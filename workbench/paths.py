@@ -11,7 +11,8 @@ from pathlib import Path
 
 from workbench.errors import MissingInput
 
-SCALES = ("mini", "smoke", "paper")
+PAPER = "paper"
+SCALES = ("mini", "smoke", PAPER)
 
 
 def project_root(start: Path | None = None) -> Path:

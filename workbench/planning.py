@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import BadInput
 from workbench.params import load_params
-from workbench.paths import project_root
+from workbench.paths import PAPER, project_root
 from workbench.pipeline.changes import Change, Workspace, find_changes, stale_stages
 from workbench.pipeline.missing import Missing, find_missing
 from workbench.pipeline.records import GIB, Expected, Records, known, total
@@ -206,6 +207,9 @@ def plan(
 
     root = project_root()
     params = load_params(root, scale)
+    if device is not None and params["scale"] != PAPER:
+        problem = f"scale {params['scale']} is not estimated for a device"
+        raise BadInput("--device", device, problem, f"add --scale {PAPER}")
     with Repo(str(root)) as repo:
         pipeline, workspace = read_pipeline(repo, scale), Workspace(repo)
         names = pipeline.needed_for(targets)
@@ -226,7 +230,7 @@ def plan(
         for name, after in stale.items()
     )
     estimate = None
-    if estimated and params["scale"] == "paper":
+    if estimated and params["scale"] == PAPER:
         from workbench.estimates.stages import Estimates
 
         stages, estimate = _estimated(Estimates(root, params, device), pipeline, stages)

@@ -13,10 +13,9 @@ from typing import Any
 from workbench.cli.output import StatusLine
 from workbench.estimates.work import Work
 from workbench.files import sha256_tree, write_json
-from workbench.paths import Layout, store_root
+from workbench.paths import PAPER, Layout, store_root
 from workbench.stages.resolve import load_config
 
-SCALE = "paper"
 # What of a config a sample's cost depends on.
 COUNTED_OF = ("custom_imports", "model", "train_pipeline", "test_pipeline")
 CODE = ("workbench/estimates", "workbench/costs")
@@ -38,7 +37,7 @@ class Counted:
     """
 
     def __init__(self, root: Path) -> None:
-        layout = Layout(SCALE)
+        layout = Layout(PAPER)
         self.source = root / layout.source_config("plan")
         own = load_config(self.source).to_dict()
         listed = load_config(root / layout.source_config(own["components_of"])).to_dict()

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.datasets.catalogue import CATALOGUE
 from workbench.errors import BadInput
-from workbench.estimates.counted import SCALE, Counted
+from workbench.estimates.counted import Counted
 from workbench.estimates.work import (
     GIB,
     HALF,
@@ -25,7 +25,7 @@ from workbench.files import read_yaml
 from workbench.launching import launch_of
 from workbench.overrides import merge_overrides
 from workbench.params import instance, stage_of
-from workbench.paths import Layout
+from workbench.paths import PAPER, Layout
 from workbench.pipeline.records import COPIES
 from workbench.stages.resolve import load_config
 
@@ -74,7 +74,7 @@ class Estimates:
         self.assumed = self.counted.assumed
         self.machine = self._machine(device or self.assumed["device"])
         self.work, self.config = cache(self._work), cache(self._config)
-        self.worlds = read_yaml(root / "configs" / SCALE / "worlds.yaml")
+        self.worlds = read_yaml(root / "configs" / PAPER / "worlds.yaml")
 
     def stage(self, name: str) -> StageEstimate:
         """Return what a stage would take."""
@@ -138,7 +138,7 @@ class Estimates:
 
     def _config(self, key: str) -> dict[str, Any]:
         item = self._item(key)
-        config = load_config(self.root / Layout(SCALE).source_config(str(item["config"])))
+        config = load_config(self.root / Layout(PAPER).source_config(str(item["config"])))
         field = f"{stage_of(self.params, key)}.{key}.overrides"
         merge_overrides(config, item.get("overrides") or {}, field)
         content: dict[str, Any] = config.to_dict()

@@ -112,3 +112,5 @@ def test_the_plan_of_the_papers_scale(tmp_path, monkeypatch):
     content = json.loads(json.dumps(made.to_dict()))["estimate"]
     assert content["tables"][0]["table"] == "VI" and content["machine"]["device"] == "a100-40g"
     assert plan("table@VI", scale="mini", estimated=True).estimate is None
+    with pytest.raises(BadInput, match="--device: a100-80g: scale mini .*; add --scale paper"):
+        plan("table@VI", device="a100-80g")

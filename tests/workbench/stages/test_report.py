@@ -8,6 +8,7 @@ import pytest
 from tests.workbench.page.conftest import make
 from tests.workbench.page.conftest import project as project
 from tests.workbench.page.test_compare import git
+from tests.workbench.tracking.test_history import store
 from workbench.cli.main import main
 from workbench.stages.report import main as stage
 
@@ -23,6 +24,17 @@ def test_stage_writes_page_and_index(project, capsys):
     page = Path("reports/mini/index.html").read_text()
     assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")
     assert Path("reports/mini/README.md").read_text().startswith("# Report at scale `mini`")
+
+
+def test_the_report_writes_what_dvc_plots_of_trainings(project):
+    (project / "params.yaml").write_text("scale: mini\nevaluate: {}\ntrain: {small: {}}\n")
+    record = project / "artifacts/mini/checkpoints/small/train.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"runs": [{"seed": 0, "run_id": "a"}]}))
+    store(project, [("a", "train/loss", 10, 1.5)])
+    assert stage(["report"]) == 0
+    text = Path("reports/mini/curves/loss/small.seed-0.csv").read_text()
+    assert text == "iteration,loss\n10,1.5\n"
 
 
 def test_the_same_twice_is_the_same_page(project):
