@@ -68,20 +68,21 @@ class MultiViewSegmentor(BaseDetector):
 
     def segment(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> list[MergedEntities]:
         """Return the merged entities of each image at its original size."""
-        class_logits, mask_logits = self.head.predict(
-            self.extract_feat(batch_inputs), batch_inputs.shape[1]
-        )
+        class_logits, mask_logits = self.predict_logits(batch_inputs)
         class_scores = class_logits.softmax(-1)[..., 0]
         return [
-            self._merge(scores, logits, sample)
-            for scores, logits, sample in zip(
-                class_scores, mask_logits, batch_data_samples, strict=True
-            )
+            self.merge(*each)
+            for each in zip(class_scores, mask_logits, batch_data_samples, strict=True)
         ]
 
-    def _merge(
+    def predict_logits(self, batch_inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return class logits (B, N, 2) and mask logits (B, N, T, h, w) of (B, T, 3, H, W)."""
+        return self.head.predict(self.extract_feat(batch_inputs), batch_inputs.shape[1])
+
+    def merge(
         self, class_scores: Tensor, mask_logits: Tensor, sample: DetDataSample
     ) -> MergedEntities:
+        """Return the entities of one image from scores (N,) and mask logits (N, T, h, w)."""
         return merge_views(
             mask_logits.transpose(0, 1),
             class_scores,
