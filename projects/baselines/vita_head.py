@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from projects.cropformer import MultiViewHead
 from projects.cropformer.cropformer_head import entities_per_view
-from projects.cropformer.multi_view_head import Decoded, Losses
+from projects.cropformer.multi_view_head import Losses
 from workbench.engine.ranks import weight_among_ranks
+from workbench.layers import Decoded
 
 
 class VITAOutput(NamedTuple):
