@@ -16,8 +16,7 @@ from torch import Tensor
 from projects.cropformer import CropFormerHead, MultiViewSegmentor
 from projects.cropformer.cropformer_head import CropFormerOutput
 from projects.cropformer.merge_views import MASK_THRESHOLD, MergedEntities
-from projects.cropformer.multi_view_head import Decoded
-from projects.cropformer.view_encoding import sine_view_encoding
+from workbench.layers import Decoded
 
 AREA_EPSILON = 1e-6
 
@@ -54,9 +53,7 @@ class StraightforwardHead(CropFormerHead):
             positions,
             sizes,
         )
-        codes = sine_view_encoding(num_views, self.decoder_embed_dims, self.view_encoding)
-        if num_views == 1:
-            codes = torch.zeros_like(codes)
+        codes = self.view_codes(num_views, mask_features)
         views = (-1, num_views)
         batch = self._decode(
             self.association(image.queries.unflatten(0, views), self.query_embed.weight),
@@ -153,7 +150,7 @@ def fused_probabilities(mask_logits: Tensor, sample: DetDataSample) -> Tensor:
         valid = at_input[:, view : view + 1, :rows, :columns]
         own = F.interpolate(valid, (int(bottom - top), int(right - left)), mode="bilinear")
         views.append(own[:, 0].sigmoid())
-    total = torch.zeros(len(mask_logits), *sample.ori_shape)
+    total = mask_logits.new_zeros((len(mask_logits), *sample.ori_shape))
     count = torch.zeros_like(total)
     for own, (left, top, right, bottom) in zip(views, sample.view_boxes, strict=True):
         total[:, top:bottom, left:right] += own

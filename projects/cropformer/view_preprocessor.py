@@ -46,7 +46,10 @@ class ViewPreprocessor(BaseDataPreprocessor):
             for axis in (-2, -1)
         )
         inputs = torch.stack(
-            [_pad((view.flip(1).float() - self.mean) / self.std, height, width) for view in views]
+            [
+                _pad(view.flip(1).float().sub_(self.mean).div_(self.std), height, width)
+                for view in views
+            ]
         )
         for sample in data["data_samples"]:
             sample.set_metainfo({"batch_input_shape": (height, width)})

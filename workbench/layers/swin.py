@@ -140,7 +140,7 @@ def split_into_windows(
 def _updated(block: SwinBlock, pixels: Tensor, windows: Windows, batch: int) -> Tensor:
     """Return all pixels (B H W, C) after a block; ``windows`` are all of them."""
     after = _run_block(block, pixels[windows.pixels], windows, _masks(block.attn), batch)
-    return pixels.index_copy(0, windows.pixels, after)
+    return pixels.index_copy(0, windows.pixels, after.to(pixels.dtype))
 
 
 def _update(block: SwinBlock, pixels: Tensor, parts: list[Windows]) -> None:
