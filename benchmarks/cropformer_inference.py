@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from measured import measure, peak_mib
+from parts import Meter, Part
 from torch import nn
 
 import projects.cropformer  # noqa: F401
-from measured import measure, peak_mib
-from parts import Meter, Part
 
 TOLERANCE = 1e-4
 SIDES = ("straightforward", "ours")
@@ -50,7 +50,6 @@ def build(side: str, config_path: str) -> nn.Module:
     from mmdet.registry import MODELS
     from mmengine.config import Config
     from mmengine.registry import DefaultScope
-
     from straightforward import straightforward_config
 
     model = Config.fromfile(config_path, import_custom_modules=False).model
@@ -177,10 +176,10 @@ def compare(expected: Path, actual: Path) -> bool:
         decided = int((differing & ~one["undecided"]).sum())
         entities = int((np.bincount(one["label_map"].ravel())[1:] > 0).sum())
         size, spread = differing.size, float(one["mask_logits"].std())
-    print(f"{entities} entities, mask logits with standard deviation {spread:.1f}; largest error of")
-    print(", ".join(f"{name} {error:.1e}" for name, error in apart.items()), end="")
+    print(f"{entities} entities, mask logits with standard deviation {spread:.1f}; largest error")
+    print(" of " + ", ".join(f"{name} {error:.1e}" for name, error in apart.items()), end="")
     print(f"; {far:.2%} of mask logits are over {TOLERANCE} apart")
-    print(f"label map differs in {int(differing.sum())} of {size} pixels, {decided} not on the edge")
+    print(f" label map differs in {int(differing.sum())} of {size} pixels, {decided} not at 0.5")
     return decided == 0 and max(apart.values()) <= TOLERANCE
 
 

@@ -39,6 +39,7 @@ def _timed(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Measured
 
 
 def peak_mib() -> float:
+    """Return the peak resident set size of this process in MiB."""
     # Not getrusage: its peak is inherited from the parent process.
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

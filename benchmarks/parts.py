@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from measured import peak_mib
+from torch import nn
 
 _CLEAR_PEAK = "5"  # proc(5): resets the peak resident set size to the current one
 

@@ -26,11 +26,12 @@ class MultiViewSegmentor(BaseDetector):
 
     Args:
         backbone: Config of the image encoder, strides 4 to 32.
-        head: Config of a head with ``loss(features, entities)``, ``pixel_features(features, T)`` and
-            ``decode_pixels(pixels)``.
+        head: Config of a head with ``loss(features, entities)``, ``pixel_features(features, T)``
+            and ``decode_pixels(pixels)``.
         data_preprocessor: Config of :class:`ViewPreprocessor`.
         test_cfg: ``views`` to fuse, ``score`` and ``max_entities`` of :func:`merge_views`;
-            ``autocast``, ``bfloat16`` or ``float16``, to infer in that precision, none by default.
+            ``autocast``, ``bfloat16`` or ``float16``, the precision of the backbone at inference,
+            that of its weights by default.
 
     Raises:
         ValueError: Unknown ``autocast``.
@@ -89,13 +90,11 @@ class MultiViewSegmentor(BaseDetector):
         """Return class logits (B, N, 2) and mask logits (B, N, T, h, w) of (B, T, 3, H, W)."""
 
         def encode(views: Tensor) -> PixelFeatures:
-            return self.head.pixel_features(self.extract_feat(views), views.shape[1])
+            with torch.autocast(views.device.type, self.autocast, self.autocast is not None):
+                maps = self.extract_feat(views)
+            return self.head.pixel_features([one.to(views.dtype) for one in maps], views.shape[1])
 
-        with torch.autocast(batch_inputs.device.type, self.autocast, self.autocast is not None):
-            class_logits, mask_logits = self.head.decode_pixels(encode_views(encode, batch_inputs))
-        if self.autocast is not None:
-            return class_logits.float(), mask_logits.float()
-        return class_logits, mask_logits
+        return self.head.decode_pixels(encode_views(encode, batch_inputs))
 
     def merge(
         self, class_scores: Tensor, mask_logits: Tensor, sample: DetDataSample
