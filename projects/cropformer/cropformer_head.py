@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from projects.cropformer.multi_view_head import Losses, MultiViewHead
-from workbench.layers import Decoded
+from workbench.layers import Decoded, PixelFeatures
 
 
 class CropFormerOutput(NamedTuple):
@@ -70,10 +70,10 @@ class CropFormerHead(MultiViewHead):
         losses.update({f"batch.{name}": loss for name, loss in batch.items()})
         return losses
 
-    def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
+    def decode_pixels(self, pixels: PixelFeatures) -> tuple[Tensor, Tensor]:
         """Return batch-level class logits (B, N, 2) and mask logits (B, N, T, h, w)."""
-        pixels = self.pixel_features(features, num_views)
-        queries = self.learned_queries(len(features[0]))
+        batch_size, num_views = pixels.mask_features.shape[:2]
+        queries = self.learned_queries(batch_size * num_views)
         embeddings = self.refine(*queries, pixels.each_view_alone())[-1]
         batch = self.decode(*self._associated(embeddings, num_views), pixels, every_layer=False)
         return batch.class_logits[-1], batch.mask_logits[-1]

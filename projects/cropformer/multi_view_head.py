@@ -19,7 +19,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from projects.cropformer.view_encoding import sine_view_encoding
-from workbench.layers import Decoded, FusedMask2FormerHead
+from workbench.layers import Decoded, FusedMask2FormerHead, PixelFeatures
 
 Losses = dict[str, Tensor]
 
@@ -71,7 +71,10 @@ class MultiViewHead(FusedMask2FormerHead):
 
     def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
         """Return class logits (B, N, 2) and mask logits (B, N, T, h, w) of the last layer."""
-        pixels = self.pixel_features(features, num_views)
+        return self.decode_pixels(self.pixel_features(features, num_views))
+
+    def decode_pixels(self, pixels: PixelFeatures) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`predict` does, from features of B images of T views."""
         queries = self.learned_queries(len(pixels.mask_features))
         decoded = self.decode(*queries, pixels, every_layer=False)
         return decoded.class_logits[-1], decoded.mask_logits[-1]

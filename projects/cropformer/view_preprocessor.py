@@ -62,7 +62,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
 
     def _normalised(self, views: Tensor, shapes: Sequence[Sequence[int]]) -> Tensor:
         """Normalise (T, 3, h, w) BGR views to RGB; what pads them stays zero."""
-        normalised = (views.flip(1).float() - self.mean) / self.std
+        normalised = views.flip(1).float().sub_(self.mean).div_(self.std)
         for view, (height, width) in zip(normalised, shapes, strict=True):
             view[:, height:] = 0
             view[:, :, width:] = 0

@@ -7,5 +7,12 @@ both. The models of `projects` are built of them; a config chooses them by their
 import workbench.engine  # noqa: F401  (mmcv stand-in must be there before MMDetection is imported)
 from workbench.layers.mask2former_head import Decoded, FusedMask2FormerHead, PixelFeatures
 from workbench.layers.pixel_decoder import FusedPixelDecoder
+from workbench.layers.swin import FusedSwinTransformer
 
-__all__ = ["Decoded", "FusedMask2FormerHead", "FusedPixelDecoder", "PixelFeatures"]
+__all__ = [
+    "Decoded",
+    "FusedMask2FormerHead",
+    "FusedPixelDecoder",
+    "FusedSwinTransformer",
+    "PixelFeatures",
+]
