@@ -145,14 +145,12 @@ def fused_probabilities(mask_logits: Tensor, sample: DetDataSample) -> Tensor:
     """
     at_input = F.interpolate(mask_logits, tuple(sample.batch_input_shape), mode="bilinear")
     rows, columns = sample.img_shape
-    views = []
+    views = len(sample.view_boxes)
+    canvas = mask_logits.new_zeros((views, len(mask_logits), *sample.ori_shape))
+    covered = mask_logits.new_zeros((views, 1, *sample.ori_shape))
     for view, (left, top, right, bottom) in enumerate(sample.view_boxes):
         valid = at_input[:, view : view + 1, :rows, :columns]
         own = F.interpolate(valid, (int(bottom - top), int(right - left)), mode="bilinear")
-        views.append(own[:, 0].sigmoid())
-    total = mask_logits.new_zeros((len(mask_logits), *sample.ori_shape))
-    count = torch.zeros_like(total)
-    for own, (left, top, right, bottom) in zip(views, sample.view_boxes, strict=True):
-        total[:, top:bottom, left:right] += own
-        count[:, top:bottom, left:right] += 1
-    return total / count
+        canvas[view, :, top:bottom, left:right] = own[:, 0]
+        covered[view, :, top:bottom, left:right] = 1
+    return canvas.sigmoid().mul_(covered).sum(0) / covered.sum(0)

@@ -46,12 +46,10 @@ class PanopticSegmentor(MultiViewSegmentor):
 
     def segment(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> list[MergedEntities]:
         """Return the merged entities of each image at its original size, without classes."""
-        class_logits, mask_logits = self.head.predict(
-            self.extract_feat(batch_inputs), batch_inputs.shape[1]
-        )
+        class_logits, mask_logits = self.predict_logits(batch_inputs)
         scores = class_logits.softmax(-1)[..., :-1].max(-1).values
         return [
-            self._merge(*each) for each in zip(scores, mask_logits, batch_data_samples, strict=True)
+            self.merge(*each) for each in zip(scores, mask_logits, batch_data_samples, strict=True)
         ]
 
     @torch.no_grad()
@@ -68,7 +66,7 @@ class PanopticSegmentor(MultiViewSegmentor):
             Of each image (H, W) int32 segment ids from 1, 0 for void, and the class of each
             segment: things count from 0, stuff after them. Stuff of one class is one segment.
         """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
+        class_logits, mask_logits = self.predict_logits(inputs)
         return [
             self._panoptic_map(*each)
             for each in zip(class_logits, only_view(mask_logits), data_samples, strict=True)

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from mmcv.cnn.bricks.transformer import MultiheadAttention
-from torch import Tensor, nn
+from mmdet.models.layers.transformer import (
+    Mask2FormerTransformerDecoderLayer,
+)
+from torch import Tensor
 
 
 def decode_layer(
-    layer: nn.Module,
+    layer: Mask2FormerTransformerDecoderLayer,
     queries: Tensor,
     positions: Tensor,
     keys: Tensor,
     values: Tensor,
     allowed: Tensor | None = None,
 ) -> Tensor:
-    """Run one ``Mask2FormerTransformerDecoderLayer``: attend to pixels, to each other, transform.
+    """Run one decoder layer: attend to pixels, then to each other, and transform.
 
     Args:
-        layer: MMDetection's.
+        layer: MMDetection's, without padding masks.
         queries: (B, N, C).
         positions: (B, N, C), added to queries where they ask and are asked.
         keys: (B, L, C), positions included.

@@ -63,8 +63,8 @@ def attend_levels(
     for axis, (weight, bias) in enumerate(offsets):
         lengths = [size[1 - axis] for size in sizes for _ in range(attention.num_points)]
         length = queries.new_tensor(lengths).repeat(attention.num_heads)
-        place = torch.outer(centres[:, axis], length) + (bias - 0.5)
-        places.append((F.linear(queries, weight) + place).unflatten(2, shape))
+        place = F.linear(queries, weight, bias - 0.5).addcmul_(centres[:, axis, None], length)
+        places.append(place.unflatten(2, shape))
     seen = _sample(values, sizes, places, factors)
     return attention.dropout(attention.output_proj(seen))
 
@@ -72,7 +72,7 @@ def attend_levels(
 def _sample(values: Tensor, sizes: Sizes, places: list[Tensor], factors: Tensor) -> Tensor:
     """Sum weighted samples by mmcv's kernel on CUDA, by the embedding bag on the CPU."""
     if not values.is_cuda:
-        return sample_levels(values, sizes, *places, factors)
+        return sample_levels(values, sizes, places[0], places[1], factors)
     shapes = torch.tensor(sizes, device=values.device)
     lengths = shapes.flip(1)[:, None]
     locations = (torch.stack(places, dim=-1) + 0.5) / lengths

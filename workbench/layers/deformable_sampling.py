@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 Sizes = list[tuple[int, int]]
 
 # Queries at once: what is computed for them (a number a head and sample) stays in the caches.
-QUERIES_AT_ONCE = 2048
+QUERIES_AT_ONCE = 4096
 
 
 def sample_levels(
@@ -30,7 +30,7 @@ def sample_levels(
 ) -> Tensor:
     """Sum weighted bilinear samples; outside of a map is zero.
 
-    Equals mmcv's ``multi_scale_deformable_attn_pytorch`` up to rounding, but takes places in pixels.
+    Equals mmcv's ``multi_scale_deformable_attn_pytorch`` up to rounding; places are in pixels here.
 
     Args:
         value: (B, L, H, D), the levels one after the other, row by row.
@@ -43,58 +43,80 @@ def sample_levels(
     Returns:
         (B, Q, H D).
     """
-    levels = _Levels.of(sizes, value.shape[2], columns.shape[-1], value)
-    table = _bordered(value, sizes)
     placed = [part.flatten(3) for part in (columns, rows, weights)]
-    return _Sampled.apply(table, *placed, levels)
+    return _Sampled.apply(value, *placed, _Levels.of(sizes, value.shape[2], columns))
 
 
 class _Levels(NamedTuple):
-    """What the samples' levels are, for each of S samples, in the bordered table.
+    """The table: every level with a border of zeros, row by row, a row of it a pixel and head.
 
     Attributes:
-        last_column: (S,) int, of the level within its border.
-        last_row: Likewise.
+        sizes: Per level (height, width) without border.
+        heads: H.
+        last: Column and row of each sample's level that are the border, two (S,).
         stride: (S,) int, rows of the table from a pixel to the one below.
-        start: (H, S) int, row of the table of the border's first pixel.
+        start: (H, S) int, row of the table of the level's first pixel.
+        length: Rows of the table.
     """
 
-    last_column: Tensor
-    last_row: Tensor
+    sizes: Sizes
+    heads: int
+    last: tuple[Tensor, Tensor]
     stride: Tensor
     start: Tensor
+    length: int
 
     @classmethod
-    def of(cls, sizes: Sizes, heads: int, points: int, like: Tensor) -> _Levels:
-        starts = [0]
-        for height, width in sizes:
-            starts.append(starts[-1] + (height + 2) * (width + 2) * heads)
-        facts = [
-            [width for _, width in sizes],
-            [height for height, _ in sizes],
-            [(width + 2) * heads for _, width in sizes],
-            starts[:-1],
-        ]
-        column, row, stride, start = (
-            torch.tensor(fact, dtype=torch.int32, device=like.device).repeat_interleave(points)
-            for fact in facts
+    def of(cls, sizes: Sizes, heads: int, places: Tensor) -> _Levels:
+        """Describe the levels of places (B, Q, H, levels, points)."""
+
+        def spread(numbers: list[int], dtype: torch.dtype) -> Tensor:
+            a_level = torch.tensor(numbers, dtype=dtype, device=places.device)
+            return a_level.repeat_interleave(places.shape[-1])
+
+        strides = [(width + 2) * heads for _, width in sizes]
+        lengths = [(size[0] + 2) * stride for size, stride in zip(sizes, strides, strict=True)]
+        starts = [sum(lengths[:n]) + stride + heads for n, stride in enumerate(strides)]
+        last = (
+            spread([width for _, width in sizes], places.dtype),
+            spread([height for height, _ in sizes], places.dtype),
         )
-        head = torch.arange(heads, dtype=torch.int32, device=like.device)
-        return cls(column, row, stride, start + head[:, None])
+        head = torch.arange(heads, dtype=torch.int32, device=places.device)
+        start = spread(starts, torch.int32) + head[:, None]
+        return cls(sizes, heads, last, spread(strides, torch.int32), start, sum(lengths))
 
+    def table(self, value: Tensor) -> Tensor:
+        """Return the table (B, length, D) of (B, L, H, D)."""
+        table = value.new_zeros(len(value), self.length, value.shape[-1])
+        for inner, level in zip(self._inner(table), self._maps(value), strict=True):
+            inner.copy_(level)
+        return table
 
-def _bordered(value: Tensor, sizes: Sizes) -> Tensor:
-    """Return (B, rows, D): each level with a border of zeros, a row a pixel and head."""
-    maps = value.flatten(2).split([height * width for height, width in sizes], dim=1)
-    bordered = [
-        F.pad(one.unflatten(1, size), (0, 0, 1, 1, 1, 1)).flatten(1, 2)
-        for one, size in zip(maps, sizes, strict=True)
-    ]
-    return torch.cat(bordered, dim=1).view(len(value), -1, value.shape[-1])
+    def value(self, table: Tensor) -> Tensor:
+        """Return what is in a table, (B, L, H, D)."""
+        levels = torch.cat([inner.flatten(1, 2) for inner in self._inner(table)], dim=1)
+        return levels.unflatten(2, (self.heads, -1))
+
+    def _maps(self, value: Tensor) -> list[Tensor]:
+        levels = value.flatten(2).split([height * width for height, width in self.sizes], dim=1)
+        return [one.unflatten(1, size) for one, size in zip(levels, self.sizes, strict=True)]
+
+    def _inner(self, table: Tensor) -> list[Tensor]:
+        """Return views (B, height, width, H D) of a table, without borders."""
+        bordered = [(height + 2, width + 2) for height, width in self.sizes]
+        pixels = table.view(len(table), -1, self.heads * table.shape[-1])
+        levels = pixels.split([height * width for height, width in bordered], dim=1)
+        return [
+            one.unflatten(1, size)[:, 1:-1, 1:-1]
+            for one, size in zip(levels, bordered, strict=True)
+        ]
 
 
 class _Corners(NamedTuple):
-    """The four pixels around each sample, rows of a table and their factors, each (n, H, S)."""
+    """The four pixels around each sample: rows of a table and their factors, each (n, H, S).
+
+    Right neighbours are H rows after the left ones.
+    """
 
     upper: Tensor
     lower: Tensor
@@ -102,10 +124,13 @@ class _Corners(NamedTuple):
 
     @classmethod
     def of(cls, columns: Tensor, rows: Tensor, weights: Tensor, levels: _Levels) -> _Corners:
-        """Place samples (n, H, S) in the table; the right neighbour of a row is H rows on."""
-        left, right_share = _left_of(columns, levels.last_column)
-        top, lower_share = _left_of(rows, levels.last_row)
-        upper = top.mul_(levels.stride).add_(left.mul_(levels.start.shape[0])).add_(levels.start)
+        """Place samples (n, H, S) in the table."""
+        left, right_share = _before(columns, levels.last[0])
+        top, lower_share = _before(rows, levels.last[1])
+        upper = top.mul_(levels.stride).add_(left, alpha=levels.heads).add_(levels.start)
+        # A place that is not a number must not read outside of the table.
+        highest = levels.length - 1 - levels.heads - levels.stride
+        upper = torch.minimum(upper, highest).clamp_(min=0)
         below = weights * lower_share
         above = weights - below
         above_right, below_right = above * right_share, below * right_share
@@ -126,38 +151,31 @@ class _Corners(NamedTuple):
         assert total is not None
         return total.view(-1, heads * table.shape[-1])
 
-    def scattered(self, summed_grad: Tensor, table: Tensor) -> Tensor:
-        """Return the table's gradient from that of what :meth:`summed` returns."""
+    def entries(self) -> tuple[Tensor, Tensor]:
+        """Return the rows of the table that are read and their factors, each (n H, 4 S)."""
         heads = self.upper.shape[1]
-        indices = (self.upper, self.upper + heads, self.lower, self.lower + heads)
-        index = torch.cat(indices, dim=-1).flatten(0, 1)
-        factors = torch.cat(self.factors, dim=-1).detach().flatten()
-        starts = torch.arange(0, index.numel() + 1, index.shape[1], dtype=index.dtype)
-        matrix = csc_array(
-            (factors.numpy(), index.flatten().numpy(), starts.numpy()),
-            shape=(len(table), len(index)),
-        )
-        return torch.from_numpy(matrix @ summed_grad.reshape(len(index), -1).numpy())
+        read = (self.upper, self.upper + heads, self.lower, self.lower + heads)
+        return torch.cat(read, dim=-1).flatten(0, 1), torch.cat(self.factors, dim=-1).flatten(0, 1)
 
 
-def _left_of(places: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pixel left of a place, counted from the border, and the right one's share.
+def _before(places: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pixel left of or above a place, and the share of the one after it.
 
-    Places are pixels of the map; those outside fall on the border. The integers are bounded, not
-    the places alone: a place that is not a number must not read outside of the table.
+    Places outside of the map fall on its border, at -1 or ``last``.
     """
-    bounded = torch.minimum((places + 1).clamp_(min=0), last + 1)
-    left = torch.minimum(bounded.detach().int(), last).clamp_(min=0)
-    return left, bounded - left
+    bounded = torch.clamp(places, torch.full_like(last, -1), last)
+    before = torch.minimum(bounded.detach().floor(), last - 1)
+    return before.int(), bounded - before
 
 
 class _Sampled(torch.autograd.Function):
-    """:func:`sample_levels` of a bordered table; keeps its inputs alone for the gradients."""
+    """:func:`sample_levels`; keeps the table and the places for gradients, no sample."""
 
     @staticmethod
     def forward(
-        ctx: Any, table: Tensor, columns: Tensor, rows: Tensor, weights: Tensor, levels: _Levels
+        ctx: Any, value: Tensor, columns: Tensor, rows: Tensor, weights: Tensor, levels: _Levels
     ) -> Tensor:
+        table = levels.table(value)
         ctx.save_for_backward(table, columns, rows, weights)
         ctx.levels = levels
         batch_size, queries, heads, _ = columns.shape
@@ -171,19 +189,40 @@ class _Sampled(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, summed_grad: Tensor) -> tuple[Tensor | None, ...]:
         table, *placed = ctx.saved_tensors
-        table_grad = torch.zeros_like(table)
+        batch_size, queries = summed_grad.shape[:2]
         grads = [torch.empty_like(part) for part in placed]
-        for at in _pieces(*summed_grad.shape[:2]):
+        entries: list[tuple[Tensor, Tensor]] = []
+        for at in _pieces(batch_size, queries):
             leaves = [part[at].detach().requires_grad_() for part in placed]
             with torch.enable_grad():
-                corners = _Corners.of(*leaves, ctx.levels)
+                corners = _Corners.of(leaves[0], leaves[1], leaves[2], ctx.levels)
                 summed = corners.summed(table[at[0]])
-            for grad, part in zip(
-                grads, torch.autograd.grad(summed, leaves, summed_grad[at]), strict=True
-            ):
+            found = torch.autograd.grad(summed, leaves, summed_grad[at])
+            for grad, part in zip(grads, found, strict=True):
                 grad[at] = part
-            table_grad[at[0]] += corners.scattered(summed_grad[at], table[at[0]])
-        return table_grad, *grads, None
+            entries.append(corners.entries())
+        per_image = len(entries) // batch_size
+        table_grad = torch.stack(
+            [
+                _scattered(entries[n * per_image : (n + 1) * per_image], summed_grad[n], table[n])
+                for n in range(batch_size)
+            ]
+        )
+        return ctx.levels.value(table_grad), *grads, None
+
+
+def _scattered(entries: list[tuple[Tensor, Tensor]], summed_grad: Tensor, table: Tensor) -> Tensor:
+    """Return the gradient (length, D) of one image's table, given that of its sums (Q, H D).
+
+    The sums are a sparse matrix times the table; this is its transpose times their gradient.
+    """
+    rows, factors = (torch.cat(parts).detach() for parts in zip(*entries, strict=True))
+    starts = torch.arange(0, rows.numel() + 1, rows.shape[1], dtype=rows.dtype)
+    transposed = csc_array(
+        (factors.flatten().numpy(), rows.flatten().numpy(), starts.numpy()),
+        shape=(len(table), len(rows)),
+    )
+    return torch.from_numpy(transposed @ summed_grad.reshape(len(rows), -1).numpy())
 
 
 def _pieces(batch_size: int, queries: int) -> Iterator[tuple[int, slice]]:
