@@ -25,7 +25,9 @@ def large(window: int) -> names.Shapes:
 
 
 PAPER_SIZE = {
-    "cropformer Swin-T": ("cropformer", "entity", names.model(TINY, TINY_CHANNELS, views=True), 499),
+    "cropformer Swin-T": (
+        "cropformer", "entity", names.model(TINY, TINY_CHANNELS, views=True), 499,
+    ),
     "cropformer Swin-L": (
         "cropformer", "entity", names.model(large(7), LARGE_CHANNELS, views=True), 667,
     ),
