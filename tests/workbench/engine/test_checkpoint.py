@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -162,6 +163,20 @@ def test_fresh_parts_stay_as_initialised_whatever_their_shape(tmp_path: Path) ->
         apply_weights(model, path, fresh=["2"])
     with pytest.raises(BadInput, match="other shape: 1.bias"):
         apply_weights(model, path, fresh=["0"])
+
+
+@pytest.mark.parametrize("fresh", [["1"], None])
+def test_what_a_training_starts_anew_is_said(tmp_path: Path, fresh: list[str] | None) -> None:
+    from workbench.engine.runner import WorkbenchRunner
+
+    path = tmp_path / "x.pth"
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    save_final(path, model.state_dict(), {})
+    lines: list[str] = []
+    config = {"start_fresh": fresh} if fresh else {}
+    runner = SimpleNamespace(cfg=config, bare_model=model, say=lines.append)
+    WorkbenchRunner._start_from(runner, path)  # type: ignore[arg-type]
+    assert lines == ([f"started from {path}, but initialised anew: 1"] if fresh else [])
 
 
 def test_plain_keeps_values_and_drops_objects() -> None:
