@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.cli.output import StatusLine
+from workbench.errors import BadInput
 from workbench.estimates.work import Work
 from workbench.files import sha256_tree, write_json
 from workbench.paths import PAPER, Layout, store_root
@@ -46,8 +47,8 @@ class Counted:
         self.status = StatusLine()
         self.code = [sha256_tree(root / folder, "*.py") for folder in CODE]
 
-    def work(self, config: Mapping[str, Any], weights: str | None) -> Work:
-        """Return what a sample costs.
+    def work(self, config: Mapping[str, Any], weights: str | None) -> Work | None:
+        """Return what a sample costs; None for a model that cannot be counted.
 
         Args:
             config: Of a training.
@@ -61,7 +62,13 @@ class Counted:
 
             if self.status.due:
                 self.status.show(f"counting {config['model']['type']} at the paper's size")
-            work = count_work(config, self.assumed, weights, self.source)
+            try:
+                work = count_work(config, self.assumed, weights, self.source)
+            except BadInput:
+                raise
+            # Whatever a model needs that the meta device lacks: the plan calls it not known.
+            except Exception:
+                return None
             write_json(path, asdict(work))
             return work
 

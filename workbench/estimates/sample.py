@@ -90,7 +90,7 @@ def _count(parts: Sequence[Part]) -> Work:
 
 def _whole(config: Mapping[str, Any], aspect: float) -> Part:
     model = build_on_meta(ConfigDict(config["model"]))
-    model.train()
+    model.eval()  # some layers refuse to be trained on a single picture
     train, area = view_shape(config["train_pipeline"], aspect)
     test, _ = view_shape(config["test_pipeline"], aspect)
 

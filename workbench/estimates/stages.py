@@ -14,7 +14,6 @@ from workbench.estimates.counted import Counted
 from workbench.estimates.work import (
     GIB,
     HALF,
-    S_PER_HOUR,
     Machine,
     TrainingRun,
     Work,
@@ -108,12 +107,10 @@ class Estimates:
         sizes = (size for source in listed for size in source.splits.get(split, ()))
         return next((size.most for size in sizes if size.unit == unit), None)
 
-    def infer_ms(self, key: str) -> float:
-        """Return the time in ms of a forward pass on one picture by a training's model."""
-        return self.machine.hours(self.work(key).test_flops, "float32") * S_PER_HOUR * 1000
-
     def _training(self, key: str) -> StageEstimate:
         work, run = self.work(key), self.run(key)
+        if work is None:
+            return StageEstimate()
         seeds = len(self._item(key).get("seeds") or [0])
         hours = self.machine.hours(run.flops(work), run.precision) * seeds
         finished, resumable = checkpoint_gib(work)
@@ -124,6 +121,8 @@ class Estimates:
         item = instance(self.params, kind, key)
         trained = item["checkpoint"]
         work, count = self.work(trained), self.items(kind, item)
+        if work is None:
+            return StageEstimate()
         memory = prediction_memory_gib(work)
         if count is None:
             return StageEstimate(memory_gib=memory)
@@ -144,7 +143,7 @@ class Estimates:
         content: dict[str, Any] = config.to_dict()
         return content
 
-    def _work(self, key: str) -> Work:
+    def _work(self, key: str) -> Work | None:
         language = (self._item(key).get("pretrained") or {}).get("llm")
         weights = None
         if language is not None:

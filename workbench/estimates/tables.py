@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.estimates.stages import ITEMS, TRAINED, Estimates, StageEstimate
-from workbench.estimates.work import Machine, prediction_memory_gib
+from workbench.estimates.work import S_PER_HOUR, Machine, Work, prediction_memory_gib
 from workbench.pipeline.records import known, total
 from workbench.pipeline.stages import Pipeline
 from workbench.reporting.table_spec import load_spec
@@ -91,17 +91,23 @@ def estimate_tables(
     planned = set(names)
     tables = [name.partition("@")[2] for name in names if name.startswith("table@")]
     of_table = {t: [n for n in pipeline.needed_for([f"table@{t}"]) if n in planned] for t in tables}
-    trainings = tuple(
-        _training(estimates, name) for name in names if name.partition("@")[0] in TRAINED
-    )
+    keys = [key for kind, _, key in (name.partition("@") for name in names) if kind in TRAINED]
+    trainings = tuple(_training(estimates, key, work) for key, work in _known(estimates, keys))
     rows = tuple(_table(estimates, table, needed) for table, needed in of_table.items())
     compared = tuple(row for table in tables for row in _compared(estimates, table))
     return PaperEstimate(estimates.machine, trainings, rows, compared)
 
 
-def _training(estimates: Estimates, name: str) -> TrainingRow:
-    key = name.partition("@")[2]
-    run, work, machine = estimates.run(key), estimates.work(key), estimates.machine
+def _known(estimates: Estimates, keys: Iterable[str]) -> Iterator[tuple[str, Work]]:
+    """Yield the trainings whose models can be counted."""
+    for key in keys:
+        work = estimates.work(key)
+        if work is not None:
+            yield key, work
+
+
+def _training(estimates: Estimates, key: str, work: Work) -> TrainingRow:
+    run, machine = estimates.run(key), estimates.machine
     memory = run.memory_gib(work, machine.count)
     return TrainingRow(
         key,
@@ -134,7 +140,7 @@ def _table(estimates: Estimates, table: str, names: Sequence[str]) -> TableRow:
 
 
 def _runs_model(name: str) -> bool:
-    return name.partition("@")[0] in (*ITEMS, "sam", "sweep", "sweep_finetune")
+    return name.partition("@")[0] in (*TRAINED, *ITEMS, "sam", "sweep", "sweep_finetune")
 
 
 def _hours(found: Mapping[str, StageEstimate], kinds: Iterable[str]) -> float:
@@ -149,18 +155,19 @@ def _compared(estimates: Estimates, table: str) -> list[Compared]:
     for item in (estimates.params.get("evaluate") or {}).values():
         values = printed.get(item["row"], {}) if item["table"] == table else {}
         if any(name in values for name in PRINTED):
-            own = _costs(estimates, item["checkpoint"])
-            paired = {name: (own[name], values.get(name)) for name in PRINTED}
-            rows.append(Compared(table, item["row"], paired))
+            for key, work in _known(estimates, [item["checkpoint"]]):
+                own = _costs(estimates, key, work)
+                paired = {name: (own[name], values.get(name)) for name in PRINTED}
+                rows.append(Compared(table, item["row"], paired))
     return rows
 
 
-def _costs(estimates: Estimates, key: str) -> dict[str, float]:
+def _costs(estimates: Estimates, key: str, work: Work) -> dict[str, float]:
     """Return a training's costs by printed column."""
-    run, work, machine = estimates.run(key), estimates.work(key), estimates.machine
+    run, machine = estimates.run(key), estimates.machine
     return {
         "mem_train_GB": run.memory_gib(work, machine.count),
         "mem_infer_GB": prediction_memory_gib(work),
         "train_time_gpu_days": machine.hours(run.flops(work), run.precision) / 24,
-        "infer_time_ms": estimates.infer_ms(key),
+        "infer_time_ms": machine.hours(work.test_flops, "float32") * S_PER_HOUR * 1000,
     }

@@ -22,6 +22,18 @@ def test_inputs_are_the_largest_scale_padded_and_the_mean_of_all():
     assert (shape, area) == ((2, 3, 608, 928), pytest.approx((1 + 0.25) / 2))
 
 
+def test_what_the_meta_device_cannot_run_is_not_counted(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise NotImplementedError("no kernel on the meta device")
+
+    monkeypatch.setattr("workbench.estimates.sample.count_work", fail)
+    counted = Counted(ROOT)
+    counted.folder = tmp_path
+    config = load_config(ROOT / "configs/paper/baselines/vita.py").to_dict()
+    assert counted.work(config, None) is None
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_paper_configs_cost_what_they_should(tmp_path):
     counted = Counted(ROOT)

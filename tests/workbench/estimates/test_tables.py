@@ -94,6 +94,15 @@ def test_a_model_that_does_not_fit_is_marked(estimates, monkeypatch):
     assert "44.7 (too much)" in "\n".join(render(made))
 
 
+def test_a_model_that_cannot_be_counted_is_not_known(estimates, monkeypatch):
+    monkeypatch.setattr(estimating.Counted, "work", lambda self, config, weights: None)
+    stages = ["train@vita", "segment@vita", "table@VI"]
+    made = estimate_tables(estimates, pipeline(VI=stages), stages)
+    assert (made.trainings, made.compared) == ((), ())
+    assert made.tables[0].unknown == ("train@vita", "segment@vita")
+    assert "train@vita, segment@vita" in "\n".join(render(made))
+
+
 def test_the_plan_of_the_papers_scale(tmp_path, monkeypatch):
     """Times by FLOPs, the estimate in text and JSON, data missing; params.yaml says mini."""
     monkeypatch.setattr(estimating.Counted, "work", lambda self, config, weights: WORK)
