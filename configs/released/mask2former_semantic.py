@@ -5,3 +5,4 @@ _base_ = [
     '../_base_/datasets/entities_paper.py'
 ]
 release = dict(type='Mask2FormerRelease', task='semantic')
+model = dict(type='SemanticSegmentor')

@@ -8,7 +8,6 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import INSTANCE_OFFSET, DetDataSample, SampleList
 from mmdet.utils import ConfigType
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from projects.cropformer import MultiViewSegmentor
@@ -71,51 +70,6 @@ class PanopticSegmentor(MultiViewSegmentor):
         return [
             self._panoptic_map(*each)
             for each in zip(class_logits, only_view(mask_logits), data_samples, strict=True)
-        ]
-
-    @torch.no_grad()
-    def instances(self, inputs: Tensor, data_samples: SampleList) -> list[InstanceData]:
-        """Return the scored masks of things of each image, which may overlap.
-
-        Source: ``instance_inference`` of facebookresearch/Mask2Former 9b0651c: the best pairs of
-        query and class, of which those of things stay.
-
-        Args:
-            inputs: (B, 1, 3, H, W), normalised, of the data preprocessor.
-            data_samples: Their sizes.
-
-        Returns:
-            Of each image ``labels`` (K,), ``scores`` (K,) 0-1 and ``masks`` (K, H, W) bool.
-        """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
-        return [
-            self.fusion.instance_postprocess(logits, at_photo_size(masks, sample))
-            for logits, masks, sample in zip(
-                class_logits, only_view(mask_logits), data_samples, strict=True
-            )
-        ]
-
-    @torch.no_grad()
-    def semantic_maps(self, inputs: Tensor, data_samples: SampleList) -> list[Tensor]:
-        """Return the (H, W) int64 map of classes of each image at its original size.
-
-        Source: ``semantic_inference`` of facebookresearch/Mask2Former 9b0651c: the class with the
-        largest sum of mask probabilities, weighted by class probabilities, over all queries.
-
-        Args:
-            inputs: (B, 1, 3, H, W), normalised, of the data preprocessor.
-            data_samples: Their sizes.
-        """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
-        return [
-            torch.einsum(
-                "nk,nhw->khw",
-                logits.softmax(-1)[:, :-1],
-                at_photo_size(masks, sample).sigmoid(),
-            ).argmax(0)
-            for logits, masks, sample in zip(
-                class_logits, only_view(mask_logits), data_samples, strict=True
-            )
         ]
 
     def _panoptic_map(

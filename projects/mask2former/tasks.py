@@ -31,7 +31,7 @@ class SemanticSegmentor(PanopticSegmentor):
             inputs: (B, 1, 3, H, W), normalised, of the data preprocessor.
             data_samples: Their sizes.
         """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
+        class_logits, mask_logits = self.predict_logits(inputs)
         found = zip(
             class_logits.softmax(-1)[..., :-1], only_view(mask_logits), data_samples, strict=True
         )
@@ -64,7 +64,7 @@ class InstanceSegmentor(PanopticSegmentor):
         Returns:
             Of each image ``masks`` (K, H, W) bool, ``labels`` (K,) int64, ``scores`` (K,), 0-1.
         """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
+        class_logits, mask_logits = self.predict_logits(inputs)
         found = zip(class_logits, only_view(mask_logits), data_samples, strict=True)
         return [
             self.fusion.instance_postprocess(logits, at_photo_size(masks, sample))

@@ -167,31 +167,6 @@ def test_entities_are_the_same_masks_without_classes(build) -> None:
     assert merged.class_scores.tolist() == pytest.approx([0.99, 0.98, 0.97, 0.96, 0.6], abs=1e-3)
 
 
-def test_instances_are_things_with_the_score_of_class_and_mask(build) -> None:
-    """A mask's quality is the mean probability of its pixels: sigmoid(9)."""
-    model = told(build("mask2former_panoptic"), CLASSES, STRIPES, THINGS + STUFF)
-    (found,) = model.instances(torch.zeros(1, 1, 3, 32, 32), [SIZE])
-    best = found.scores.argsort(descending=True)[:3]
-    assert found.labels[best].tolist() == [5, 5, 7]
-    assert (found.labels < THINGS).all()
-    quality = float(torch.tensor(9.0).sigmoid())
-    expected = [score * quality for score in (0.99, 0.98, 0.6)]
-    assert found.scores[best].tolist() == pytest.approx(expected, abs=1e-3)
-    assert found.masks[best].long().tolist() == STRIPES[[0, 1, 4]].tolist()
-
-
-def test_semantic_map_is_the_class_with_the_largest_sum(build) -> None:
-    """In the last pixel two unsure queries of one class outweigh a surer one of another."""
-    masks = np.array([[[1, 1, 0, 0]], [[0, 0, 1, 1]], [[0, 0, 0, 1]], [[0, 0, 0, 1]]])
-    classes = [(5, 0.9), (40, 0.6), (7, 0.4), (7, 0.4)]
-    model = told(build("mask2former_panoptic"), classes, masks, THINGS + STUFF)
-    sample = DetDataSample(
-        metainfo={"batch_input_shape": (1, 4), "img_shape": (1, 4), "ori_shape": (1, 4)}
-    )
-    (found,) = model.semantic_maps(torch.zeros(1, 1, 3, 32, 32), [sample])
-    assert found.tolist() == [[5, 5, 40, 7]]
-
-
 def test_grey_map_is_the_weighted_sum_of_masks(build) -> None:
     masks = np.array([[[1, 1, 1, 0]], [[0, 1, 0, 0]], [[0, 0, 0, 1]]])
     model = told(build("grey_map"), [(0, 0.6), (0, 0.5), (0, 0.2)], masks, 1)

@@ -24,19 +24,15 @@ PROBABILITIES = torch.tensor(
 )
 
 
-class Told:
-    """Stands for a head: predicts what it is told."""
-
-    num_things_classes, num_stuff_classes = NUM_CLASSES, 0
-
-    def predict(self, features, num_views):
-        logits = torch.where(torch.tensor(MASKS) > 0, 9.0, -9.0)
-        return PROBABILITIES.log()[None], logits[None, :, None].expand(1, -1, num_views, -1, -1)
+def told(inputs):
+    """Return class and mask logits of the queries above, whatever the pictures are."""
+    logits = torch.where(torch.tensor(MASKS) > 0, 9.0, -9.0)
+    return PROBABILITIES.log()[None], logits[None, :, None].expand(1, -1, inputs.shape[1], -1, -1)
 
 
 @pytest.fixture
 def segmentor():
-    """Return a small model of a task whose head is told the queries above."""
+    """Return a small model of a task that is told the queries above."""
 
     def build(kind: str, **test_cfg):
         config = Config.fromfile(str(MODELS_DIR / "mask2former_panoptic_mini.py")).model
@@ -46,8 +42,7 @@ def segmentor():
         config.fusion.test_cfg = test_cfg
         config.type = kind
         model = MODELS.build(config)
-        del model.head
-        object.__setattr__(model, "head", Told())
+        object.__setattr__(model, "predict_logits", told)
         return model.eval()
 
     return build
