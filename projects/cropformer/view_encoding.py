@@ -19,9 +19,10 @@ def sine_view_encoding(
 ) -> Tensor:
     """Return one sine embedding a view, for the batch-level decoder.
 
-    Source: qqlu/Entity d67e36f, ``position_encoding.py``: view t of T sits at 2 pi (t + 1) / (T + 1e-6), so
-    that a crop's code differs between training (T = 2) and inference (T = 5). ``role`` removes
-    that difference (ours): every crop takes the code that the crop has in training.
+    Source: qqlu/Entity d67e36f, ``position_encoding.py``: view t of T sits at
+    2 pi (t + 1) / (T + 1e-6), so that a crop's code differs between training (T = 2) and inference
+    (T = 5). ``role`` removes that difference (ours): every crop takes the code that the crop has in
+    training.
 
     Args:
         num_views: T, the full image first.
