@@ -49,6 +49,10 @@ class Windows(NamedTuple):
     places: Tensor | None
     kinds: Tensor
 
+    def to(self, device: torch.device) -> Windows:
+        places = None if self.places is None else self.places.to(device)
+        return Windows(self.pixels.to(device), places, self.kinds.to(device))
+
 
 @MODELS.register_module()
 class FusedSwinTransformer(SwinTransformer):
@@ -85,7 +89,7 @@ def _run_stage(stage: SwinBlockSequence, pixels: Tensor, size: Size, whole: bool
         if attention.shift_size not in layouts:
             per_part = None if whole else _windows_at_once(pixels, attention.window_size)
             layouts[attention.shift_size] = [
-                Windows(*(None if part is None else part.to(pixels.device) for part in windows))
+                windows.to(pixels.device)
                 for windows in split_into_windows(
                     size, batch, attention.window_size, attention.shift_size, per_part
                 )

@@ -2,6 +2,7 @@
 _base_ = './mask2former_r50.py'
 
 model = dict(
+    init_cfg=None,  # weights of a whole model to start from: docs/released-weights.md
     backbone=dict(
         _delete_=True,
         type='FusedSwinTransformer',

@@ -206,3 +206,25 @@ def test_every_kind_has_its_config() -> None:
     for kind in KINDS:
         release, config = open_kind(ROOT, kind, "entity")
         assert "release" not in config and release.has_config == (kind in KINDS[:2])
+
+
+def test_a_training_starts_from_a_released_model(tmp_path: Path) -> None:
+    """All that both have is taken over; the view association starts by itself."""
+    from mmdet.registry import MODELS
+
+    from workbench.engine.checkpoint import guard_mmengine_loading
+    from workbench.overrides import merge_overrides
+
+    write(tmp_path / "released.pth", names.small())
+    assert run("mask2former", tmp_path / "released.pth", tmp_path / "start.pth") == 0
+    start = load_weights(tmp_path / "start.pth")
+    release, config = open_kind(ROOT, "cropformer", "entity")
+    translate(release, config, names.drawn(names.small(views=True)), tmp_path / "views.pth")
+    pretrained = {"type": "Pretrained", "checkpoint": str(tmp_path / "start.pth")}
+    merge_overrides(config, {"model": {"init_cfg": {"_delete_": True, **pretrained}}}, "overrides")
+    guard_mmengine_loading()
+    model = MODELS.build(config.model)
+    model.init_weights()
+    weights = model.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in start.items())
+    assert {name.split(".")[1] for name in weights.keys() - start.keys()} == {"association"}
