@@ -4,12 +4,5 @@ import workbench.engine  # noqa: F401  (mmcv stand-in must be there before MMDet
 from projects.mask2former.class_data import ClassImageDataset, PackClassViews
 from projects.mask2former.grey_map import GreyMapSegmentor
 from projects.mask2former.panoptic import PanopticSegmentor
-from projects.mask2former.released import Mask2FormerRelease
 
-__all__ = [
-    "ClassImageDataset",
-    "GreyMapSegmentor",
-    "Mask2FormerRelease",
-    "PackClassViews",
-    "PanopticSegmentor",
-]
+__all__ = ["ClassImageDataset", "GreyMapSegmentor", "PackClassViews", "PanopticSegmentor"]
