@@ -6,7 +6,6 @@ from projects.mask2former.class_data import ClassImageDataset, PackClassViews
 from projects.mask2former.deeplabv3 import ASPPHead, SemanticNet
 from projects.mask2former.grey_map import GreyMapSegmentor
 from projects.mask2former.panoptic import PanopticSegmentor
-from projects.mask2former.released import Mask2FormerRelease
 from projects.mask2former.tasks import InstanceSegmentor, SemanticSegmentor
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "ClassImageDataset",
     "GreyMapSegmentor",
     "InstanceSegmentor",
-    "Mask2FormerRelease",
     "PackClassViews",
     "PanopticSegmentor",
     "SemanticNet",

@@ -44,9 +44,9 @@ def open_kind(root: Path, kind: str, task: str) -> tuple[Release, Config]:
         from workbench.engine import registry  # noqa: F401  (registers types)
 
         config = Config.fromfile(str(path), import_custom_modules=False)
+        settings = config.pop("release")
         init_default_scope(config.default_scope)
-        import_modules_from_strings(**config.custom_imports)
-    settings = config.pop("release")
+        import_modules_from_strings([*config.custom_imports.imports, *settings.pop("imports")])
     settings["backbones"] = {
         name: Config.fromfile(str(root / file), import_custom_modules=False).model.backbone
         for name, file in settings["backbones"].items()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests import released_names as names
+from tests.projects.released import released_names as names
 from workbench.cli.main import main
 from workbench.segmentation.segmenter import Segmenter
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from projects.cropformer.released_backbones import from_unfold_order, to_unfold_order
-from tests import released_names as names
+from projects.released.backbones import from_unfold_order, to_unfold_order
+from tests.projects.released import released_names as names
 from workbench.cli.main import main
 from workbench.conversion.kinds import KINDS, open_kind
 from workbench.conversion.release import translate

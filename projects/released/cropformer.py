@@ -13,7 +13,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from projects.cropformer.released_backbones import BACKBONE_NAMES, backbone_config, count
+from projects.released.backbones import BACKBONE_NAMES, backbone_config, count
 from workbench.conversion.name_map import NameMap, Rule
 from workbench.conversion.release import RELEASES, Release, Tensors
 from workbench.errors import BadInput

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from projects.cropformer.released import HeadRelease, num_classes
+from projects.released.cropformer import HeadRelease, num_classes
 from workbench.conversion.release import RELEASES, Tensors
 from workbench.errors import BadInput
 

@@ -8,7 +8,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 
-from tests import released_names as names
+from tests.projects.released import released_names as names
 from workbench.cli.main import main
 from workbench.engine.checkpoint import guard_mmengine_loading, load_weights
 
