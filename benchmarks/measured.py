@@ -35,10 +35,11 @@ def _timed(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Measured
     began, began_cpu = time.perf_counter(), time.process_time()
     result = function(*arguments)
     ended, ended_cpu = time.perf_counter(), time.process_time()
-    return Measured(result, ended - began, ended_cpu - began_cpu, _peak_mib())
+    return Measured(result, ended - began, ended_cpu - began_cpu, peak_mib())
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
+    """Return the peak resident set size of this process in MiB."""
     # Not getrusage: its peak is inherited from the parent process.
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

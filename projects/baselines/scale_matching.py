@@ -73,7 +73,7 @@ class ScaleMatchedSegmentor(MultiViewSegmentor):
             mode="bilinear",
             antialias=True,
         )
-        class_logits, mask_logits = self.head.predict(self.extract_feat(resized[:, None]), 1)
+        class_logits, mask_logits = self.predict_logits(resized[:, None])
         mask_logits = F.interpolate(
             mask_logits[:, :, 0], (height // 4, width // 4), mode="bilinear", align_corners=False
         )

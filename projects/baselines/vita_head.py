@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from projects.cropformer import MultiViewHead
 from projects.cropformer.cropformer_head import entities_per_view
-from projects.cropformer.multi_view_head import Decoded, Losses
+from projects.cropformer.multi_view_head import Losses
 from workbench.engine.ranks import weight_among_ranks
+from workbench.layers import Decoded, PixelFeatures
 
 
 class VITAOutput(NamedTuple):
@@ -82,8 +83,10 @@ class VITAHead(MultiViewHead):
 
     def forward(self, features: list[Tensor], num_views: int) -> VITAOutput:
         """Predict at both levels from backbone maps, each (B T, c, h, w)."""
-        pixels = self.pixel_features(features, num_views)
-        batch_size = len(pixels.mask_features)
+        return self._decode_levels(self.pixel_features(features, num_views))
+
+    def _decode_levels(self, pixels: PixelFeatures) -> VITAOutput:
+        batch_size, num_views = pixels.mask_features.shape[:2]
         frame = self.decode(*self.learned_queries(batch_size * num_views), pixels.each_view_alone())
         tokens = self.frame_projection(self.transformer_decoder.post_norm(frame.queries))
         tokens = tokens.unflatten(0, (batch_size, num_views)).flatten(1, 2)
@@ -161,7 +164,7 @@ class VITAHead(MultiViewHead):
             return (output.clip_tokens.sum() + output.frame_tokens.sum()) * 0.0
         return torch.stack(losses).mean() * weight
 
-    def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
+    def decode_pixels(self, pixels: PixelFeatures) -> tuple[Tensor, Tensor]:
         """Return clip-level class logits (B, N, 2) and mask logits (B, N, T, h, w)."""
-        clip = self(features, num_views).clip
+        clip = self._decode_levels(pixels).clip
         return clip.class_logits[-1], clip.mask_logits[-1]

@@ -1,6 +1,6 @@
 """CropFormer, entity segmentation from a full view and its corner crops (paper 4.1)."""
 
-import workbench.engine  # noqa: F401  (mmcv stand-in must be there before MMDetection is imported)
+import workbench.layers  # noqa: F401  (registers layers; before MMDetection, which needs its stand-in)
 from projects.cropformer.corner_crop import CornerCropViews, PackViews
 from projects.cropformer.cropformer import MultiViewSegmentor
 from projects.cropformer.cropformer_head import CropFormerHead

@@ -6,15 +6,16 @@ everywhere in MMCV transforms.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import mmcv
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
+from PIL import Image
 
 CROP_CHOICES = ("none", "random", "all")
 
@@ -36,15 +37,70 @@ def corner_boxes(image_size: tuple[int, int], ratio: float) -> np.ndarray:
     return np.array([(x, y, x + crop_w, y + crop_h) for x, y in corners])
 
 
+def resized_shape(shape: tuple[int, int], scale: Sequence[int]) -> tuple[int, int]:
+    """Return the size that a view takes in the network: its short side at a given length.
+
+    Source: detectron2's ``ResizeShortestEdge``, in its order of operations and rounding.
+
+    Args:
+        shape: (height, width) in pixels.
+        scale: Length of the short side and limit of the long one, in any order.
+    """
+    short, limit = min(scale), max(scale)
+    factor = short / min(shape)
+    sides = [float(short) if side == min(shape) else factor * side for side in shape]
+    if max(sides) > limit:
+        factor = limit / max(sides)
+        sides = [side * factor for side in sides]
+    height, width = (int(side + 0.5) for side in sides)
+    return height, width
+
+
+def resize_view(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, 3) uint8 to (height, width) as Pillow does, which smooths where it shrinks.
+
+    Source: detectron2's ``ResizeTransform``.
+    """
+    height, width = shape
+    view = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(view.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def resize_masks(masks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (G, H, W) to (G, height, width) by the pixels that Pillow takes as nearest."""
+    rows, columns = (
+        _nearest(length, target) for length, target in zip(masks.shape[1:], shape, strict=True)
+    )
+    return masks[:, rows[:, None], columns]
+
+
+def _nearest(length: int, target: int) -> np.ndarray:
+    ramp = Image.fromarray(np.arange(length, dtype=np.int32)[None])
+    return np.asarray(ramp.resize((target, 1), Image.Resampling.NEAREST))[0]
+
+
+def _stack_padded(arrays: list[np.ndarray], axis: int) -> np.ndarray:
+    """Stack arrays whose size differs at ``axis`` and the next one, with zeros at the end."""
+    sizes = np.array([array.shape[axis : axis + 2] for array in arrays])
+    padded = []
+    for array, missing in zip(arrays, sizes.max(0) - sizes, strict=True):
+        width = [(0, 0)] * array.ndim
+        width[axis : axis + 2] = [(0, int(pixels)) for pixels in missing]
+        padded.append(np.pad(array, width) if missing.any() else array)
+    return np.stack(padded, axis=axis)
+
+
 @TRANSFORMS.register_module()
 class CornerCropViews(BaseTransform):
     """Make the views of an image: the full image and none, one random or all corner crops.
 
-    All views are resized to the size that the full image takes within ``scale``, its aspect
-    kept; the masks go with them, nearest neighbour.
+    Each view is resized alone, so that its short side has one length: a crop, whose sides were cut
+    to whole pixels, may come out a pixel larger or smaller than the full image. The masks go with
+    them, nearest neighbour. Smaller views are padded with zeros at the lower and right border.
 
-    Required keys: img, gt_masks (optional). Added keys: views (list of (h, w, 3) arrays),
-    view_boxes (T, 4), view_masks (G, T, h, w) bool (where gt_masks is given). Modified: img_shape.
+    Required keys: img, gt_masks (optional). Added keys: views (T, h, w, 3), view_boxes (T, 4),
+    view_shapes (T, 2) of the views without padding, view_masks (G, T, h, w) bool (where gt_masks
+    is given). Modified: img_shape, that of the full image.
 
     Args:
         scale: (short, long) limits in any order, or a list of them, one chosen at random
@@ -89,20 +145,22 @@ class CornerCropViews(BaseTransform):
             if len(self.scales) > 1
             else self.scales[0]
         )
-        width, height = mmcv.rescale_size((image.shape[1], image.shape[0]), tuple(scale))
-        results["views"] = [
-            mmcv.imresize(image[y0:y1, x0:x1], (width, height)) for x0, y0, x1, y1 in boxes
+        shapes = [resized_shape((y1 - y0, x1 - x0), scale) for x0, y0, x1, y1 in boxes]
+        views = [
+            resize_view(image[y0:y1, x0:x1], shape)
+            for (x0, y0, x1, y1), shape in zip(boxes, shapes, strict=True)
         ]
+        results["views"] = _stack_padded(views, axis=0)
         if "gt_masks" in results:
-            results["view_masks"] = np.stack(
-                [
-                    results["gt_masks"].crop(box).resize((height, width)).masks.astype(bool)
-                    for box in boxes
-                ],
-                axis=1,
-            )
+            masks = results["gt_masks"].masks.astype(bool)
+            view_masks = [
+                resize_masks(masks[:, y0:y1, x0:x1], shape)
+                for (x0, y0, x1, y1), shape in zip(boxes, shapes, strict=True)
+            ]
+            results["view_masks"] = _stack_padded(view_masks, axis=1)
         results["view_boxes"] = boxes
-        results["img_shape"] = (height, width)
+        results["view_shapes"] = np.array(shapes)
+        results["img_shape"] = shapes[0]
         return results
 
 
@@ -125,13 +183,14 @@ class PackViews(BaseTransform):
             "ori_shape",
             "img_shape",
             "view_boxes",
+            "view_shapes",
         ),
     ) -> None:
         self.meta_keys = meta_keys
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` uint8 (T, 3, h, w) BGR and ``data_samples``."""
-        views = np.ascontiguousarray(np.stack(results["views"]).transpose(0, 3, 1, 2))
+        views = np.ascontiguousarray(results["views"].transpose(0, 3, 1, 2))
         sample = DetDataSample(
             metainfo={key: results[key] for key in self.meta_keys if key in results}
         )

@@ -9,7 +9,8 @@ from mmdet.utils import ConfigType
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from projects.cropformer.multi_view_head import Decoded, Losses, MultiViewHead
+from projects.cropformer.multi_view_head import Losses, MultiViewHead
+from workbench.layers import Decoded, PixelFeatures
 
 
 class CropFormerOutput(NamedTuple):
@@ -47,13 +48,18 @@ class CropFormerHead(MultiViewHead):
     def forward(self, features: list[Tensor], num_views: int) -> CropFormerOutput:
         """Predict at both levels from backbone maps, each (B T, c, h, w)."""
         pixels = self.pixel_features(features, num_views)
-        batch_size = len(pixels.mask_features)
-        image = self.decode(*self.learned_queries(batch_size * num_views), pixels.each_view_alone())
-        queries = self.association(
-            image.queries.unflatten(0, (batch_size, num_views)), self.query_embed.weight
+        image = self.decode(*self.learned_queries(len(features[0])), pixels.each_view_alone())
+        return CropFormerOutput(
+            image, self.decode(*self._associated(image.queries, num_views), pixels)
         )
-        _, positions = self.learned_queries(batch_size)
-        return CropFormerOutput(image, self.decode(queries, positions, pixels))
+
+    def _associated(self, embeddings: Tensor, num_views: int) -> tuple[Tensor, Tensor]:
+        """Return batch-level queries and positions, (B, N, C), of embeddings (B T, N, C)."""
+        queries = self.association(
+            embeddings.unflatten(0, (-1, num_views)), self.query_embed.weight
+        )
+        _, positions = self.learned_queries(len(queries))
+        return queries, positions
 
     def loss(self, features: list[Tensor], entities: list[InstanceData]) -> Losses:
         """Return the image-level (weighted) and batch-level losses of a batch (Eq. 7)."""
@@ -64,9 +70,12 @@ class CropFormerHead(MultiViewHead):
         losses.update({f"batch.{name}": loss for name, loss in batch.items()})
         return losses
 
-    def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
+    def decode_pixels(self, pixels: PixelFeatures) -> tuple[Tensor, Tensor]:
         """Return batch-level class logits (B, N, 2) and mask logits (B, N, T, h, w)."""
-        batch = self(features, num_views).batch
+        batch_size, num_views = pixels.mask_features.shape[:2]
+        queries = self.learned_queries(batch_size * num_views)
+        embeddings = self.refine(*queries, pixels.each_view_alone())[-1]
+        batch = self.decode(*self._associated(embeddings, num_views), pixels, every_layer=False)
         return batch.class_logits[-1], batch.mask_logits[-1]
 
 

@@ -14,7 +14,7 @@ over views of sigmoid(largest logit read) is an upper bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,7 +88,7 @@ def merge_views(
     class_scores: Tensor,
     view_boxes: Tensor,
     input_size: Size,
-    valid_size: Size,
+    valid_size: Size | Sequence[Size],
     image_size: Size,
     *,
     views: Views = "all",
@@ -112,7 +112,7 @@ def merge_views(
         view_boxes: (T, 4) xyxy in pixels of the photograph, whole numbers; view 0 is the full
             image.
         input_size: (height, width) of the padded network input, pixels.
-        valid_size: (height, width) of the resized view inside it, pixels.
+        valid_size: (height, width) of the resized views inside it, pixels; one, or one a view.
         image_size: (H, W) of the photograph, pixels.
         views: Average over all views, the full one only, or the crops only. A pixel that no
             chosen view covers has probability 0.
@@ -128,8 +128,19 @@ def merge_views(
         ValueError: Sizes, boxes or options that do not fit each other.
     """
     _check_inputs(view_logits, class_scores, view_boxes, views, score)
-    _check_sizes(input_size, valid_size, image_size)
-    chosen = _choose_views(view_logits, view_boxes, (input_size, valid_size, image_size), views)
+    valid_sizes = torch.as_tensor(valid_size).expand(len(view_logits), 2).tolist()
+    for valid in valid_sizes:
+        _check_sizes(input_size, valid, image_size)
+    wanted = {"all": slice(None), "full": slice(1), "crops": slice(1, None)}[views]
+    chosen = [
+        _view(logits, box, (input_size, valid, image_size))
+        for logits, box, valid in zip(
+            view_logits[wanted].float(),
+            view_boxes[wanted].tolist(),
+            valid_sizes[wanted],
+            strict=True,
+        )
+    ]
     order = torch.argsort(class_scores, stable=True).flip(0)
     num_queries = len(class_scores)
     device = view_logits.device
@@ -198,28 +209,26 @@ def _check_sizes(input_size: Size, valid_size: Size, image_size: Size) -> None:
         raise ValueError(f"valid_size {valid_size} exceeds input_size {input_size}")
 
 
-def _choose_views(
-    view_logits: Tensor, view_boxes: Tensor, sizes: tuple[Size, Size, Size], views: Views
-) -> list[_View]:
-    """Return the views to average, each with its composed resize."""
+def _view(logits: Tensor, box: list[float], sizes: tuple[Size, Size, Size]) -> _View:
+    """Return a view with its composed resize.
+
+    Args:
+        logits: (N, h4, w4).
+        box: xyxy in pixels of the photograph.
+        sizes: Of the padded input, of the view inside it, and of the photograph.
+    """
     input_size, valid_size, (height, width) = sizes
-    wanted = {"all": slice(None), "full": slice(1), "crops": slice(1, None)}[views]
-    chosen = []
-    for logits, box in zip(view_logits[wanted].float(), view_boxes[wanted].tolist(), strict=True):
-        left, top, right, bottom = (round(edge) for edge in box)
-        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-            raise ValueError(f"view box {box} is empty or leaves the image {(height, width)}")
-        rows = (logits.shape[1], input_size[0], valid_size[0], bottom - top)
-        columns = (logits.shape[2], input_size[1], valid_size[1], right - left)
-        chosen.append(
-            _View(
-                logits,
-                (left, top, right, bottom),
-                _resize_weights(*rows, logits.device),
-                _resize_weights(*columns, logits.device),
-            )
-        )
-    return chosen
+    left, top, right, bottom = (round(edge) for edge in box)
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ValueError(f"view box {box} is empty or leaves the image {(height, width)}")
+    rows = (logits.shape[1], input_size[0], valid_size[0], bottom - top)
+    columns = (logits.shape[2], input_size[1], valid_size[1], right - left)
+    return _View(
+        logits,
+        (left, top, right, bottom),
+        _resize_weights(*rows, logits.device),
+        _resize_weights(*columns, logits.device),
+    )
 
 
 def _resize_weights(low: int, padded: int, valid: int, target: int, device: torch.device) -> Tensor:

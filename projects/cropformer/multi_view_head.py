@@ -7,10 +7,9 @@ feature map, L = h w. With T = 1 this is MMDetection's Mask2Former, number for n
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmcv.ops import point_sample
 from mmdet.models.dense_heads import Mask2FormerHead
 from mmdet.models.dense_heads.mask2former_head import get_uncertain_point_coords_with_randomness
@@ -20,51 +19,13 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from projects.cropformer.view_encoding import sine_view_encoding
+from workbench.layers import Decoded, FusedMask2FormerHead, PixelFeatures
 
 Losses = dict[str, Tensor]
 
 
-class PixelFeatures(NamedTuple):
-    """What the pixel decoder says about the views of a batch.
-
-    Attributes:
-        mask_features: (B, T, C, h, w) stride-4 features that queries are compared with.
-        memories: Per level, coarse to fine, (B, T, L, C): what queries attend to.
-        positions: Per level (B, T, L, C) sine position of each pixel.
-        sizes: Per level (h, w).
-    """
-
-    mask_features: Tensor
-    memories: list[Tensor]
-    positions: list[Tensor]
-    sizes: list[tuple[int, int]]
-
-    def each_view_alone(self) -> PixelFeatures:
-        """Return the same features with every view as an image of its own: (B T, 1, ...)."""
-        return PixelFeatures(
-            self.mask_features.flatten(0, 1)[:, None],
-            [memory.flatten(0, 1)[:, None] for memory in self.memories],
-            [position.flatten(0, 1)[:, None] for position in self.positions],
-            self.sizes,
-        )
-
-
-class Decoded(NamedTuple):
-    """Output of a decoder pass, one entry a layer, the undecoded queries first.
-
-    Attributes:
-        class_logits: Each (B, N, 2): entity, no entity.
-        mask_logits: Each (B, N, T, h, w).
-        queries: (B, N, C) after the last layer, before the norm of the prediction head.
-    """
-
-    class_logits: list[Tensor]
-    mask_logits: list[Tensor]
-    queries: Tensor
-
-
 @MODELS.register_module()
-class MultiViewHead(Mask2FormerHead):
+class MultiViewHead(FusedMask2FormerHead):
     """Queries decoded over all views of an image together.
 
     One query stands for one entity in all views. With learned queries and several views it is the
@@ -86,100 +47,12 @@ class MultiViewHead(Mask2FormerHead):
         super().__init__(**kwargs)
         self.view_encoding = view_encoding
 
-    def pixel_features(self, features: list[Tensor], num_views: int) -> PixelFeatures:
-        """Run the pixel decoder on all views at once.
-
-        Args:
-            features: Backbone maps, fine to coarse, each (B T, c, h, w).
-            num_views: T.
-        """
-        mask_features, maps = self.pixel_decoder(features)
-        memories, positions, sizes = [], [], []
-        for level in range(self.num_transformer_feat_level):
-            memory = self.decoder_input_projs[level](maps[level]).flatten(2).transpose(1, 2)
-            memory = memory + self.level_embed.weight[level]
-            unpadded = memory.new_zeros((len(memory), *maps[level].shape[-2:]), dtype=torch.bool)
-            position = self.decoder_positional_encoding(unpadded).flatten(2).transpose(1, 2)
-            memories.append(memory.unflatten(0, (-1, num_views)))
-            positions.append(position.unflatten(0, (-1, num_views)))
-            sizes.append(tuple(maps[level].shape[-2:]))
-        return PixelFeatures(
-            mask_features.unflatten(0, (-1, num_views)), memories, positions, sizes
-        )
-
-    def learned_queries(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Return learned query features and positions, each (B, N, C)."""
-        return (
-            self.query_feat.weight.expand(batch_size, -1, -1),
-            self.query_embed.weight.expand(batch_size, -1, -1),
-        )
-
-    def decode(self, queries: Tensor, query_positions: Tensor, pixels: PixelFeatures) -> Decoded:
-        """Refine queries on the pixels of all views, layer by layer (Eq. 2 and 5).
-
-        Args:
-            queries: (B, N, C).
-            query_positions: (B, N, C).
-            pixels: Features of T views.
-        """
-        num_views = pixels.mask_features.shape[1]
-        view_codes = sine_view_encoding(
-            num_views, self.decoder_embed_dims, self.view_encoding, queries.device
-        )
+    def view_codes(self, num_views: int, like: Tensor) -> Tensor:
+        """Return what tells views apart, added to their pixel positions (T, C); none for one."""
         if num_views == 1:
-            view_codes = torch.zeros_like(view_codes)
-        keys = [memory.flatten(1, 2) for memory in pixels.memories]
-        key_positions = [
-            (position + view_codes[:, None]).flatten(1, 2) for position in pixels.positions
-        ]
-        class_logits, mask_logits, blocked = self.predict_from_queries(
-            queries, pixels.mask_features, pixels.sizes[0]
-        )
-        all_classes, all_masks = [class_logits], [mask_logits]
-        for index, layer in enumerate(self.transformer_decoder.layers):
-            level = index % self.num_transformer_feat_level
-            queries = layer(
-                query=queries,
-                key=keys[level],
-                value=keys[level],
-                query_pos=query_positions,
-                key_pos=key_positions[level],
-                cross_attn_mask=blocked,
-            )
-            class_logits, mask_logits, blocked = self.predict_from_queries(
-                queries,
-                pixels.mask_features,
-                pixels.sizes[(index + 1) % self.num_transformer_feat_level],
-            )
-            all_classes.append(class_logits)
-            all_masks.append(mask_logits)
-        return Decoded(all_classes, all_masks, queries)
-
-    def predict_from_queries(
-        self, queries: Tensor, mask_features: Tensor, attention_size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict entityness and masks (Eq. 3, 6) and the attention mask of the next layer.
-
-        Args:
-            queries: (B, N, C).
-            mask_features: (B, T, C, h, w).
-            attention_size: (height, width) of the level that is attended to next.
-
-        Returns:
-            Class logits (B, N, 2), mask logits (B, N, T, h, w), and bool (B heads, N, T L) that is
-            true where a query must not look; a query with no pixel of its own may look anywhere.
-        """
-        normed = self.transformer_decoder.post_norm(queries)
-        mask_logits = torch.einsum("bnc,btchw->bnthw", self.mask_embed(normed), mask_features)
-        resized = F.interpolate(
-            mask_logits.detach().flatten(0, 1), attention_size, mode="bilinear", align_corners=False
-        )
-        blocked = resized.unflatten(0, mask_logits.shape[:2]).flatten(2) < 0
-        blocked &= ~blocked.all(-1, keepdim=True)
-        return (
-            self.cls_embed(normed),
-            mask_logits,
-            blocked.repeat_interleave(self.num_heads, dim=0),
+            return super().view_codes(num_views, like)
+        return sine_view_encoding(
+            num_views, self.decoder_embed_dims, self.view_encoding, like.device
         )
 
     def forward(self, features: list[Tensor], num_views: int) -> Decoded:
@@ -198,7 +71,12 @@ class MultiViewHead(Mask2FormerHead):
 
     def predict(self, features: list[Tensor], num_views: int) -> tuple[Tensor, Tensor]:
         """Return class logits (B, N, 2) and mask logits (B, N, T, h, w) of the last layer."""
-        decoded = self(features, num_views)
+        return self.decode_pixels(self.pixel_features(features, num_views))
+
+    def decode_pixels(self, pixels: PixelFeatures) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`predict` does, from features of B images of T views."""
+        queries = self.learned_queries(len(pixels.mask_features))
+        decoded = self.decode(*queries, pixels, every_layer=False)
         return decoded.class_logits[-1], decoded.mask_logits[-1]
 
     def set_losses(self, decoded: Decoded, entities: list[InstanceData]) -> Losses:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 MODES = ("index", "role", "none")
+EPSILON = 1e-6  # of the released code
 
 
 def sine_view_encoding(
@@ -18,9 +19,9 @@ def sine_view_encoding(
 ) -> Tensor:
     """Return one sine embedding a view, for the batch-level decoder.
 
-    Source: qqlu/Entity d67e36f, ``position_encoding.py``: view t of T sits at 2 pi (t + 1) / T, so
-    that a crop's code differs between training (T = 2) and inference (T = 5). ``role`` removes
-    that difference (ours): every crop takes the code that the crop has in training.
+    Source: qqlu/Entity d67e36f, ``position_encoding.py``: view t of T sits at 2 pi (t + 1) /
+    (T + 1e-6), so that a crop's code differs between training (T = 2) and inference (T = 5).
+    ``role`` removes that (ours): every crop takes the code that the crop has in training.
 
     Args:
         num_views: T, the full image first.
@@ -39,7 +40,7 @@ def sine_view_encoding(
     if mode == "none":
         return torch.zeros(num_views, embed_dims, device=device)
     if mode == "index":
-        place = torch.arange(1, num_views + 1, device=device) / num_views
+        place = torch.arange(1, num_views + 1, device=device) / (num_views + EPSILON)
     else:
         place = torch.ones(num_views, device=device)
         place[0] = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,7 +37,8 @@ class ViewPreprocessor(BaseDataPreprocessor):
         """Return ``inputs`` (B, T, 3, h, w) float and the samples on the model's device.
 
         Args:
-            data: ``inputs`` list of uint8 (T, 3, h, w) BGR, ``data_samples`` list.
+            data: ``inputs`` list of uint8 (T, 3, h, w) BGR, ``data_samples`` list, each with
+                ``view_shapes``.
             training: Whether masks must be padded as the inputs are.
         """
         data = self.cast_data(data)
@@ -46,7 +48,10 @@ class ViewPreprocessor(BaseDataPreprocessor):
             for axis in (-2, -1)
         )
         inputs = torch.stack(
-            [_pad((view.flip(1).float() - self.mean) / self.std, height, width) for view in views]
+            [
+                _pad(self._normalised(view, sample.view_shapes), height, width)
+                for view, sample in zip(views, data["data_samples"], strict=True)
+            ]
         )
         for sample in data["data_samples"]:
             sample.set_metainfo({"batch_input_shape": (height, width)})
@@ -54,6 +59,14 @@ class ViewPreprocessor(BaseDataPreprocessor):
                 entities = sample.gt_instances
                 entities.masks = _pad(entities.masks, height, width)
         return {"inputs": inputs, "data_samples": data["data_samples"]}
+
+    def _normalised(self, views: Tensor, shapes: Sequence[Sequence[int]]) -> Tensor:
+        """Normalise (T, 3, h, w) BGR views to RGB; what pads them stays zero."""
+        normalised = views.flip(1).float().sub_(self.mean).div_(self.std)
+        for view, (height, width) in zip(normalised, shapes, strict=True):
+            view[:, height:] = 0
+            view[:, :, width:] = 0
+        return normalised
 
 
 def _pad(tensor: Tensor, height: int, width: int) -> Tensor:

@@ -162,13 +162,15 @@ class Gella(BaseModel):
         images = torch.stack([sample.image for sample in samples]).to(self.device)
         return self.image_encoder(images) if images.shape[1] == 3 else images
 
-    def reconstruct(self, image: Tensor, samples: list[GroundingSample]) -> Reconstruction:
-        """Encode colormaps, blend the image in and decode."""
+    def reconstruct(
+        self, image: Tensor, samples: list[GroundingSample], every_layer: bool = True
+    ) -> Reconstruction:
+        """Encode colormaps, blend the image in and decode; losses need every layer's masks."""
         colormaps = torch.stack([sample.colormap for sample in samples]).to(self.device)
         with self.clock("colormap"):
             pyramid = self.colormap_encoder(colormaps.float() / 127.5 - 1)
         with self.clock("masks"):
-            return self.mask_decoder.reconstruct(self.resoblend(image, list(pyramid)))
+            return self.mask_decoder.reconstruct(self.resoblend(image, list(pyramid)), every_layer)
 
     def grey_features(self, count: int) -> Tensor:
         """Return Z_v of ``count`` grey images: what is shown where the image is withheld."""
@@ -206,7 +208,7 @@ class Gella(BaseModel):
         shown = samples
         if blank:
             shown = [replace(s, colormap=torch.zeros_like(s.colormap)) for s in samples]
-        decoded = self.reconstruct(image, shown)
+        decoded = self.reconstruct(image, shown, every_layer=False)
         return [
             self._tied(sample, decoded, row, answer.segments, answer.text)
             for row, (sample, answer) in enumerate(zip(samples, answers, strict=True))

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from mmdet.models.dense_heads import Mask2FormerHead
 from mmdet.registry import MODELS
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+
+from workbench.layers import FusedMask2FormerHead
 
 Losses = dict[str, Tensor]
 
@@ -30,8 +31,8 @@ class Reconstruction(NamedTuple):
 
 
 @MODELS.register_module()
-class EntityMaskDecoder(Mask2FormerHead):
-    """MMDetection's Mask2Former pixel and transformer decoder, with its query embeddings given out.
+class EntityMaskDecoder(FusedMask2FormerHead):
+    """Mask2Former's pixel and transformer decoder, with its query embeddings given out.
 
     Takes the arguments of ``Mask2FormerHead``; one class, "entity".
     """
@@ -40,18 +41,21 @@ class EntityMaskDecoder(Mask2FormerHead):
         super().__init__(*args, **kwargs)
         self.loss_cls.register_forward_pre_hook(_normalised_over_ranks, with_kwargs=True)
 
-    def reconstruct(self, features: list[Tensor]) -> Reconstruction:
-        """Decode a pyramid of blended features, each (B, c, h, w), fine to coarse."""
-        self._normed: Tensor
-        class_logits, mask_logits = self(features, [])
-        return Reconstruction(class_logits, mask_logits, self._normed)
+    def reconstruct(self, features: list[Tensor], every_layer: bool = True) -> Reconstruction:
+        """Decode a pyramid.
 
-    def _forward_head(
-        self, decoder_out: Tensor, mask_feature: Tensor, attn_mask_target_size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        # The base class calls this after every layer and gives out no embedding.
-        self._normed = self.transformer_decoder.post_norm(decoder_out)
-        return super()._forward_head(decoder_out, mask_feature, attn_mask_target_size)
+        Args:
+            features: Blended, each (B, c, h, w), fine to coarse.
+            every_layer: Predict from all layers, as losses need it, or from the last alone.
+        """
+        pixels = self.pixel_features(features, num_views=1)
+        queries = self.learned_queries(len(features[0]))
+        decoded = self.decode(*queries, pixels, every_layer)
+        return Reconstruction(
+            decoded.class_logits,
+            [masks[:, :, 0] for masks in decoded.mask_logits],
+            self.transformer_decoder.post_norm(decoded.queries),
+        )
 
     def losses_and_matches(
         self, decoded: Reconstruction, masks: list[Tensor]

@@ -30,7 +30,7 @@ class GreyMapSegmentor(MultiViewSegmentor):
             inputs: (B, 1, 3, H, W), normalised, of the data preprocessor.
             data_samples: Their sizes.
         """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
+        class_logits, mask_logits = self.predict_logits(inputs)
         scores = class_logits.softmax(-1)[..., 0]
         return [
             _grey_map(*each)

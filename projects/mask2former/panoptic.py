@@ -46,12 +46,10 @@ class PanopticSegmentor(MultiViewSegmentor):
 
     def segment(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> list[MergedEntities]:
         """Return the merged entities of each image at its original size, without classes."""
-        class_logits, mask_logits = self.head.predict(
-            self.extract_feat(batch_inputs), batch_inputs.shape[1]
-        )
+        class_logits, mask_logits = self.predict_logits(batch_inputs)
         scores = class_logits.softmax(-1)[..., :-1].max(-1).values
         return [
-            self._merge(*each) for each in zip(scores, mask_logits, batch_data_samples, strict=True)
+            self.merge(*each) for each in zip(scores, mask_logits, batch_data_samples, strict=True)
         ]
 
     @torch.no_grad()
@@ -68,7 +66,7 @@ class PanopticSegmentor(MultiViewSegmentor):
             Of each image (H, W) int32 segment ids from 1, 0 for void, and the class of each
             segment: things count from 0, stuff after them. Stuff of one class is one segment.
         """
-        class_logits, mask_logits = self.head.predict(self.extract_feat(inputs), inputs.shape[1])
+        class_logits, mask_logits = self.predict_logits(inputs)
         return [
             self._panoptic_map(*each)
             for each in zip(class_logits, only_view(mask_logits), data_samples, strict=True)
@@ -78,9 +76,21 @@ class PanopticSegmentor(MultiViewSegmentor):
         self, class_logits: Tensor, mask_logits: Tensor, sample: DetDataSample
     ) -> tuple[Tensor, list[int]]:
         fused = self.fusion.panoptic_postprocess(class_logits, at_photo_size(mask_logits, sample))
-        codes = fused.sem_seg[0]
-        found = [code for code in codes.unique().tolist() if code != self.fusion.num_classes]
-        labels = torch.full_like(codes, VOID)
-        for number, code in enumerate(found, start=1):
-            labels[codes == code] = number
-        return labels, [code % INSTANCE_OFFSET for code in found]
+        return number_segments(fused.sem_seg[0], self.fusion.num_classes)
+
+
+def number_segments(codes: Tensor, void: int) -> tuple[Tensor, list[int]]:
+    """Return segment ids and classes of a panoptic map as MMDetection codes it.
+
+    Args:
+        codes: (H, W), class + instance * ``INSTANCE_OFFSET``.
+        void: Code of pixels without a segment.
+
+    Returns:
+        (H, W) int32 segment ids from 1, 0 for void, and the class of each segment.
+    """
+    found = [code for code in codes.unique().tolist() if code != void]
+    labels = torch.full_like(codes, VOID)
+    for number, code in enumerate(found, start=1):
+        labels[codes == code] = number
+    return labels, [code % INSTANCE_OFFSET for code in found]

@@ -71,7 +71,10 @@ def test_released_settings_of_the_loss() -> None:
     assert config.train_pipeline[3].ratio == config.test_pipeline[1].ratio == 0.7
 
 
-PANOPTIC = [path for path in EXPERIMENTS if "panoptic" in path.stem or path.stem == "coco_pan"]
+PANOPTIC = [
+    path for path in EXPERIMENTS if path.stem.startswith(("coco_pan", "panoptic_"))
+    and path.stem != "panoptic_fpn"
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PANOPTIC, ids=label)
@@ -93,7 +96,7 @@ def worlds_classes() -> tuple[int, int]:
 
 
 def test_panoptic_experiments_are_seen() -> None:
-    assert len(PANOPTIC) == 9
+    assert len(PANOPTIC) == 18
 
 
 @pytest.mark.parametrize("scale", ["mini", "paper", "smoke"])
@@ -142,6 +145,90 @@ def test_swin_large_is_the_released_one() -> None:
     assert (config.backbone.embed_dims, config.backbone.window_size) == (192, 12)
     # 197 million are published, with the classifier for 1,000 classes (1.5 million).
     assert 194e6 < count(build_on_meta(config).backbone) < 196e6
+
+
+# Millions of weights that are published: Mask2Former's (facebookresearch/Mask2Former, for COCO's
+# classes), MMDetection's Mask R-CNN and torchvision's DeepLabV3 for 80 and 21 classes.
+PUBLISHED = {
+    "coco_pan_r50": 44.0, "ent_r50": 44.0, "ins_r50": 44.0, "pan_r50": 44.0, "sem_r50": 44.0,
+    "coco_pan_swin_t": 47.4, "ent_swin_t": 47.4, "ins_swin_t": 47.4, "pan_swin_t": 47.4,
+    "sem_swin_t": 47.4,
+    "coco_pan_swin_l": 215.5, "ent_swin_l": 215.5, "ins_swin_l": 215.5, "pan_swin_l": 215.5,
+    "sem_swin_l": 215.5,
+    "mask_rcnn_ent": 44.0, "mask_rcnn_ins": 45.1, "panoptic_fpn": 47.1, "deeplabv3": 39.7,
+}  # fmt: skip
+TABLE_IV = {name: ROOT / f"configs/paper/mask2former/{name}.py" for name in PUBLISHED}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_sizes_of_table_iv_are_the_published_ones(name: str) -> None:
+    weights = count(build_on_meta(load(TABLE_IV[name]).model))
+    assert weights / 1e6 == pytest.approx(PUBLISHED[name], abs=0.1)
+
+
+def test_classes_of_table_iv_are_the_released_ones() -> None:
+    released = {"sem": (150, 0), "ins": (206, 0), "pan": (279, 71)}
+    names = {"deeplabv3": "sem", "mask_rcnn_ins": "ins", "panoptic_fpn": "pan"}
+    for name, path in TABLE_IV.items():
+        task = names.get(name, name.split("_")[0])
+        if task not in released:
+            continue
+        config = load(path)
+        data = config.train_dataloader.dataset
+        assert (data.num_things, data.num_stuff) == released[task], name
+        assert build_on_meta(config.model).class_counts == released[task], name
+
+
+def test_classes_of_table_iv_at_mini_scale_are_those_of_the_worlds() -> None:
+    from workbench.datasets.worlds.entityseg_classes_layout import SEMANTIC
+
+    things, stuff = worlds_classes()
+    counts = {"sem": (len(SEMANTIC), 0), "ins": (things, 0), "pan": (things, stuff)}
+    names = ("sem_r50", "ins_r50", "pan_r50", "deeplabv3", "mask_rcnn_ins", "panoptic_fpn")
+    for name, task in zip(names, [*counts] * 2, strict=True):
+        config = load(ROOT / f"configs/mini/mask2former/{name}.py")
+        data = config.train_dataloader.dataset
+        assert (data.num_things, data.num_stuff) == counts[task], name
+        assert build_on_meta(config.model).class_counts == counts[task], name
+
+
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_tasks_with_classes_have_a_third_of_the_entity_schedule(scale: str) -> None:
+    third, whole = (
+        load(ROOT / f"configs/{scale}/mask2former/{name}_r50.py").max_iters
+        for name in ("sem", "ent")
+    )
+    assert 3 * third == whole
+
+
+@pytest.mark.parametrize("backbone", ["r50", "swin_t", "swin_l"])
+@pytest.mark.parametrize("task", ["sem", "ins", "pan", "ent"])
+def test_all_but_the_classes_fits_coco(backbone: str, task: str) -> None:
+    for scale in ("mini", "paper", "smoke"):
+        start, own = (
+            build_on_meta(load(ROOT / f"configs/{scale}/mask2former/{name}_{backbone}.py").model)
+            for name in ("coco_pan", task)
+        )
+        kept, given = (
+            {
+                n: w.shape
+                for n, w in model.state_dict().items()
+                if not n.startswith("head.cls_embed.")
+            }
+            for model in (own, start)
+        )
+        assert kept == given
+
+
+def test_backbones_keep_their_order_of_sizes() -> None:
+    for scale in ("mini", "paper"):
+        sizes = [
+            count(
+                build_on_meta(load(ROOT / f"configs/{scale}/mask2former/ent_{b}.py").model.backbone)
+            )
+            for b in ("r50", "swin_t", "swin_l")
+        ]
+        assert sizes == sorted(sizes) and len(set(sizes)) == 3
 
 
 def count(model) -> int:

@@ -105,7 +105,7 @@ def test_upstream_keys_exist():
     for name in named:
         assert {item["dataset"] for item in PARAMS[name].values()} <= datasets
     for item in PARAMS["segment"].values():
-        trained = PARAMS["train"][item["checkpoint"]]["project"]
+        trained = {**PARAMS["train"], **PARAMS["transfer"]}[item["checkpoint"]]["project"]
         imports = item["overrides"].get("custom_imports", {}).get("imports", [])
         assert item["project"] == trained or f"projects.{item['project']}" in imports
     for key, item in PARAMS["rebuild"].items():
@@ -179,7 +179,7 @@ def test_fields_are_those_the_stages_read():
         "paint": {"checkpoint", "project", "dataset", "split", "form", "overrides"},
         "sam": {"dataset", "split"},
         "evaluate_given": {"table", "row", "predictions", "dataset", "split"},
-        "transfer": {"config", "project", "dataset", "start", "seeds", "overrides"},
+        "transfer": {"config", "project", "dataset", "start", "fresh", "seeds", "overrides"},
         "pretrain": {"config", "dataset", "weights", "seeds", "overrides"},
         "pretrain_joint": {
             "config",
@@ -371,8 +371,8 @@ def test_imported_code_is_a_dependency(stage):
         exempt += ("workbench/costs/",)
     if stage == "count":  # of projects/gella, what builds models: it reads and trains nothing
         exempt += tuple(
-            f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "metrics/",
-                                             "segmentation/", "photos")
+            f"workbench/{name}" for name in ("datasets/", "engine/", "grounding/", "layers/",
+                                             "metrics/", "segmentation/", "photos")
         )  # fmt: skip
     if stage in SWEEPS:  # pictures for MLflow
         exempt += ("workbench/segmentation/",)

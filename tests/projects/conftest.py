@@ -60,7 +60,13 @@ def draw_sample(entities: InstanceData, size: tuple[int, int]) -> DetDataSample:
     height, width = size
     boxes = [(0, 0, width, height)] * num_views
     sample = DetDataSample(
-        metainfo={"img_shape": size, "ori_shape": size, "view_boxes": boxes, "img_id": 1}
+        metainfo={
+            "img_shape": size,
+            "ori_shape": size,
+            "view_boxes": boxes,
+            "img_id": 1,
+            "view_shapes": [size] * num_views,
+        }
     )
     sample.gt_instances = entities
     return sample

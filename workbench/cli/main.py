@@ -11,13 +11,24 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from workbench.cli import data, doctor, ground, report, reports, runs, segment, store, sweep
+from workbench.cli import (
+    convert,
+    data,
+    doctor,
+    ground,
+    report,
+    reports,
+    runs,
+    segment,
+    store,
+    sweep,
+)
 from workbench.cli.output import say_error
 from workbench.errors import AlreadyReported, EsgError
 
 USAGE_ERROR = 2
 INTERRUPTED_BY_USER = 130
-GROUPS = (segment, ground, runs, data, reports, report, store, sweep, doctor)
+GROUPS = (segment, ground, convert, runs, data, reports, report, store, sweep, doctor)
 
 
 class OneLineParser(argparse.ArgumentParser):

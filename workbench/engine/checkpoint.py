@@ -8,7 +8,7 @@ from a damaged one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +99,26 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def apply_weights(model: nn.Module, path: Path) -> None:
+def apply_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:
     """Load a checkpoint's weights into a model that has exactly these.
 
+    Args:
+        model: Receives them.
+        path: A checkpoint.
+        fresh: Parts of the model, e.g. ``head.cls_embed``, that stay as they are initialised,
+            whatever the checkpoint has in their place.
+
     Raises:
-        BadInput: As `load_weights`, or names or shapes differ from the model's.
+        BadInput: As `load_weights`, names or shapes differ from the model's, or it has no such
+            part.
     """
     weights, own = load_weights(path), model.state_dict()
+    for part in fresh:
+        own_part = {name: value for name, value in own.items() if _is_of(name, part)}
+        if not own_part:
+            raise BadInput(path, "fresh", f"the model has no {part}", "name a part of it")
+        weights = {name: value for name, value in weights.items() if not _is_of(name, part)}
+        weights |= own_part
     missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shapes = [
         name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape
@@ -119,6 +132,10 @@ def apply_weights(model: nn.Module, path: Path) -> None:
         fix = "use the config that the checkpoint was trained with"
         raise BadInput(path, "state_dict", "; ".join(faults), fix)
     model.load_state_dict(weights)
+
+
+def _is_of(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
 
 
 def checkpoint_path(work_dir: Path, iteration: int) -> Path:

@@ -23,7 +23,7 @@ from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, write_json
 
 VERSIONED = ("torch", "numpy", "onedl-mmengine", "onedl-mmcv", "onedl-mmdetection")
-ALWAYS_USED = ("workbench.engine", "workbench.datasets", "workbench.photos")
+ALWAYS_USED = ("workbench.engine", "workbench.datasets", "workbench.layers", "workbench.photos")
 FOLDER_BYTES_LIMIT = 1 << 30
 FILE_NAME = "fingerprint.json"
 

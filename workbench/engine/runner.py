@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ class WorkbenchRunner(Runner):
 
     Attributes:
         resume_state: Set before ``train()`` to continue from a checkpoint's content.
+        say: Receives lines for the user.
     """
 
     resume_state: dict[str, Any] | None = None
+    say: Callable[[str], None] = print
     _has_loaded: bool
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
@@ -70,7 +73,14 @@ class WorkbenchRunner(Runner):
         if self.resume_state is not None:
             self._restore(self.resume_state)
         elif self._load_from is not None:
-            apply_weights(self.bare_model, Path(self._load_from))
+            self._start_from(Path(self._load_from))
+
+    def _start_from(self, path: Path) -> None:
+        """Load weights, but for the parts that the config's ``start_fresh`` names."""
+        fresh = self.cfg.get("start_fresh") or ()
+        apply_weights(self.bare_model, path, fresh)
+        if fresh:
+            self.say(f"started from {path}, but initialised anew: {', '.join(fresh)}")
 
     def state(self, iteration: int) -> dict[str, Any]:
         """Return what resuming after ``iteration`` iterations needs; random state is not."""

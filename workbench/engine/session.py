@@ -131,6 +131,7 @@ class Session:
         self.validation = ValidationRecord()
         runner = self._build_runner(stop, tracked)
         runner.resume_state = state
+        runner.say = self.say
         if tracked is not None:
             self._log_start(tracked, runner)
         runner.train()

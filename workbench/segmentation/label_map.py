@@ -44,6 +44,16 @@ def encode_label_map(label_map: NDArray[np.integer[Any]], num_labels: int) -> li
     return encoded
 
 
+def encode_masks(masks: NDArray[np.bool_]) -> list[Rle]:
+    """Encode masks (K, height, width), which may overlap, as compressed RLE."""
+    from pycocotools import mask as mask_utils
+
+    if not len(masks):
+        return []
+    encoded = mask_utils.encode(np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8))
+    return [{**one, "counts": one["counts"].decode("ascii")} for one in encoded]
+
+
 def _compress(starts: NDArray[np.intp], ends: NDArray[np.intp], size: tuple[int, int]) -> Rle:
     """Compress the foreground runs of one mask, given in column order."""
     from pycocotools import mask as mask_utils

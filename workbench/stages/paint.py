@@ -3,9 +3,10 @@
     python -m workbench.stages.paint mask2former-12ep
 
 Reads ``paint.KEY`` of ``params.yaml``; writes ``artifacts/<scale>/maps/KEY/`` whole: for each
-checkpoint ``seed-<s>.json`` and PNGs in ``seed-<s>/`` (form panoptic), or the PNGs alone (form
-grey), as ``esg evaluate`` takes them (``panoptic_quality``, ``dichotomous``); and
-``paint.json`` with what each took.
+checkpoint ``seed-<s>.json`` and PNGs in ``seed-<s>/`` (form panoptic), the PNGs alone (forms
+semantic and grey) or ``seed-<s>.jsonl`` (form instances), as ``esg evaluate`` takes them
+(``panoptic_quality``, ``mean_iou``, ``dichotomous``, ``instance_ap``); and ``paint.json`` with what
+each took.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ def flattened(params: dict[str, Any], layout: Layout, key: str, item: dict[str, 
     set_pretrained(config._cfg_dict, layout, item.get("pretrained") or {}, key)
     if "start" in item:
         config.load_from = start_weights(params, layout, key, item["start"]).as_posix()
+        if item.get("fresh"):
+            config.start_fresh = list(item["fresh"])
     return config
 
 

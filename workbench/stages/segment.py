@@ -18,7 +18,7 @@ from workbench.errors import BadInput, EsgError, MissingInput
 from workbench.files import atomic_folder, sha256_file, write_json
 from workbench.jobs import run_job
 from workbench.launching import launch_of
-from workbench.params import instance, load_params
+from workbench.params import instance, load_params, stage_of
 from workbench.paths import Layout, project_root
 from workbench.segmentation.split import SplitJob
 
@@ -42,7 +42,8 @@ def segment_stage(key: str) -> Path:
     manifest = layout.manifest(item["dataset"])
     if not manifest.is_file():
         raise MissingInput(manifest, f"dvc repro prep@{item['dataset']}")
-    checkpoints = finished_checkpoints(layout, item["checkpoint"])
+    trained = stage_of(params, item["checkpoint"])
+    checkpoints = finished_checkpoints(layout, item["checkpoint"], trained)
     target = layout.entities(key)
     runs, scores = [], set()
     with atomic_folder(target) as aside:

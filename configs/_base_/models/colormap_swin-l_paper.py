@@ -1,6 +1,6 @@
 # Swin-L of the released configs, as in mask2former_swin-l.py.
 encoder = dict(
-    type='SwinTransformer',
+    type='FusedSwinTransformer',
     pretrain_img_size=384,
     embed_dims=192,
     depths=[2, 2, 18, 2],

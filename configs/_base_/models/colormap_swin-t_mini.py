@@ -1,6 +1,6 @@
 # Swin with a sixth of Swin-T's width and two blocks a stage; windows of 4 for colormaps of 128 px.
 encoder = dict(
-    type='SwinTransformer',
+    type='FusedSwinTransformer',
     embed_dims=16,
     depths=[2, 2, 2, 2],
     num_heads=[1, 2, 4, 8],

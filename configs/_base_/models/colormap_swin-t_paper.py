@@ -1,6 +1,6 @@
 # Swin-T of the released configs, as in mask2former_swin-t.py.
 encoder = dict(
-    type='SwinTransformer',
+    type='FusedSwinTransformer',
     embed_dims=96,
     depths=[2, 2, 6, 2],
     num_heads=[3, 6, 12, 24],

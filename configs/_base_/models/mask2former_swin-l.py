@@ -3,9 +3,10 @@
 _base_ = './mask2former_r50.py'
 
 model = dict(
+    init_cfg=None,  # weights of a whole model to start from: docs/released-weights.md
     backbone=dict(
         _delete_=True,
-        type='SwinTransformer',
+        type='FusedSwinTransformer',
         pretrain_img_size=384,
         embed_dims=192,
         depths=[2, 2, 18, 2],

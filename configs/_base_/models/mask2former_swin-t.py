@@ -2,9 +2,10 @@
 _base_ = './mask2former_r50.py'
 
 model = dict(
+    init_cfg=None,  # weights of a whole model to start from: docs/released-weights.md
     backbone=dict(
         _delete_=True,
-        type='SwinTransformer',
+        type='FusedSwinTransformer',
         embed_dims=96,
         depths=[2, 2, 6, 2],
         num_heads=[3, 6, 12, 24],

@@ -29,7 +29,7 @@ mask_decoder = dict(
     num_queries=14,
     num_transformer_feat_level=3,
     pixel_decoder=dict(
-        type='MSDeformAttnPixelDecoder',
+        type='FusedPixelDecoder',
         num_outs=3,
         norm_cfg=dict(type='GN', num_groups=8),
         act_cfg=dict(type='ReLU'),

@@ -27,6 +27,9 @@ def mask2former_decoder(
 ) -> Component:
     """Mask2Former's pixel and transformer decoder on a pyramid of strides 4 to 32.
 
+    Counted is MMDetection's, as published: every layer's masks at full size, though inference here
+    (:mod:`workbench.layers`) makes the last layer's alone.
+
     Args:
         head: Config of a ``Mask2FormerHead`` or a class that takes its arguments.
         in_channels: Channels of the pyramid's levels, fine to coarse.
@@ -37,6 +40,7 @@ def mask2former_decoder(
     config = {
         **head,
         "type": "Mask2FormerHead",
+        "pixel_decoder": {**head["pixel_decoder"], "type": "MSDeformAttnPixelDecoder"},
         "in_channels": list(in_channels),
         "num_queries": num_queries,
         "num_things_classes": num_classes,

@@ -106,7 +106,7 @@ class ColormapReconstructor(BaseModel):
         """Return the losses of Eq. 13, or per picture the entities as rebuilt."""
         device = next(self.parameters()).device
         pyramid = self.colormap_encoder(torch.stack(list(colormaps)).to(device).float() / 127.5 - 1)
-        decoded = self.mask_decoder.reconstruct(list(pyramid))
+        decoded = self.mask_decoder.reconstruct(list(pyramid), every_layer=mode == "loss")
         if mode == "loss":
             return self.mask_decoder.losses_and_matches(decoded, [m.to(device) for m in masks])[0]
         scores = F.softmax(decoded.class_logits[-1], dim=-1)[..., 0]

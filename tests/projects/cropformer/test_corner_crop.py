@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures.mask import BitmapMasks
+from PIL import Image
 
-from projects.cropformer.corner_crop import CornerCropViews, PackViews, corner_boxes
+from projects.cropformer.corner_crop import (
+    CornerCropViews,
+    PackViews,
+    corner_boxes,
+    resize_masks,
+    resized_shape,
+)
 from projects.cropformer.view_preprocessor import ViewPreprocessor
 
 
@@ -17,6 +24,58 @@ def test_corner_boxes() -> None:
         [0, 30, 140, 100],
         [61, 30, 201, 100],
     ]
+
+
+@pytest.mark.parametrize(
+    "shape, scale, expected",
+    [
+        ((301, 403), (160, 266), (160, 214)),  # 160 / 301 * 403 = 214.2
+        ((210, 282), (160, 266), (160, 215)),  # its crop: 160 / 210 * 282 = 214.9
+        ((201, 500), (200, 333), (134, 333)),  # 497.5 is over 333: 200 * 333 / 497.5 = 133.9
+        ((480, 640), (800, 1333), (800, 1067)),  # 1066.7
+        ((500, 500), (800, 1333), (800, 800)),
+        ((2000, 1000), (1333, 800), (1333, 667)),  # 666.5, rounded up
+    ],
+)
+def test_sizes_of_views(shape, scale, expected) -> None:
+    assert resized_shape(shape, scale) == expected
+
+
+def test_views_are_resized_as_pillow_does_each_alone() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (301, 403, 3), dtype=np.uint8)
+    results = CornerCropViews(scale=(160, 266))({"img": image})
+    assert results["view_shapes"].tolist() == [[160, 214]] + [[160, 215]] * 4
+    assert results["img_shape"] == (160, 214) and results["views"].shape == (5, 160, 215, 3)
+    for view, box, (height, width) in zip(
+        results["views"], results["view_boxes"], results["view_shapes"], strict=True
+    ):
+        alone = Image.fromarray(image).crop(tuple(int(edge) for edge in box))
+        expected = alone.resize((int(width), int(height)), Image.Resampling.BILINEAR)
+        assert np.array_equal(view[:height, :width], expected)
+        assert not view[:, width:].any()
+
+
+@pytest.mark.parametrize("target", [(7, 5), (31, 64), (96, 200), (40, 53)])
+def test_masks_are_resized_to_the_pixels_that_pillow_takes(target) -> None:
+    masks = np.random.default_rng(1).integers(0, 2, (3, 53, 71)).astype(bool)
+    found = resize_masks(masks, target)
+    for mask, resized in zip(masks, found, strict=True):
+        picture = Image.fromarray(mask.astype(np.uint8))
+        expected = picture.resize(target[::-1], Image.Resampling.NEAREST)
+        assert np.array_equal(resized, np.asarray(expected, bool))
+
+
+def test_padding_is_zero_after_normalising() -> None:
+    image = np.full((301, 403, 3), (10, 20, 30), np.uint8)
+    packed = PackViews()(CornerCropViews(scale=(160, 266))({"img": image}))
+    data = {"inputs": [packed["inputs"]], "data_samples": [packed["data_samples"]]}
+    inputs = ViewPreprocessor(mean=(30, 0, 0), std=(1, 2, 5))(data)["inputs"][0]
+    assert inputs.shape == (5, 3, 160, 224)
+    for view, width in zip(inputs, (214, 215, 215, 215, 215), strict=True):
+        # BGR becomes RGB: red 30 - 30, green 20 / 2, blue 10 / 5.
+        for channel, value in zip(view, (0, 10, 2), strict=True):
+            assert (channel[:, :width] == value).all()
+        assert not view[:, :, width:].any()
 
 
 def scene(height: int, width: int) -> dict:

@@ -32,7 +32,7 @@ def fuse_slowly(
     view_logits: Tensor,
     view_boxes: Tensor,
     input_size: tuple[int, int],
-    valid_size: tuple[int, int],
+    valid_size: tuple[int, int] | list[tuple[int, int]],
     image_size: tuple[int, int],
     views: str,
 ) -> Tensor:
@@ -40,12 +40,14 @@ def fuse_slowly(
     total = torch.zeros(view_logits.shape[1], *image_size)
     count = torch.zeros(image_size)
     chosen = {"all": range(len(view_boxes)), "full": [0], "crops": range(1, len(view_boxes))}
+    sizes = torch.as_tensor(valid_size).expand(len(view_boxes), 2).tolist()
     for view in chosen[views]:
+        height, width = sizes[view]
         left, top, right, bottom = (int(edge) for edge in view_boxes[view])
         at_input = F.interpolate(
             view_logits[view][None], input_size, mode="bilinear", align_corners=False
         )
-        valid = at_input[..., : valid_size[0], : valid_size[1]]
+        valid = at_input[..., :height, :width]
         own = F.interpolate(
             valid, (bottom - top, right - left), mode="bilinear", align_corners=False
         )
@@ -95,6 +97,21 @@ def test_worked_example_with_a_single_sigmoid() -> None:
     merged = merge_plain(EXAMPLE, [0.5, 0.9, 0.3], score="single_sigmoid")
     quality = merged.scores / merged.class_scores
     assert quality.tolist() == pytest.approx([0.9, 0.75, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("views", ["all", "full", "crops"])
+def test_views_of_different_sizes_in_one_input(views: str) -> None:
+    """A crop that came out larger than the full view reads more of the padded input."""
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(3, 6, 16, 24, generator=generator) * 4
+    boxes = torch.tensor([[0, 0, 90, 60], [0, 0, 63, 42], [27, 18, 90, 60]])
+    sizes = [(60, 89), (63, 96), (59, 90)]
+    scores = torch.linspace(0.3, 0.9, 6)
+    merged = merge_views(logits, scores, boxes, (64, 96), sizes, (60, 90), views=views)
+    fused = fuse_slowly(logits, boxes, (64, 96), sizes, (60, 90), views)
+    label_map, expected = merge_slowly(fused, scores, double=True)
+    assert torch.equal(merged.label_map.long(), label_map)
+    torch.testing.assert_close(merged.scores, expected, atol=1e-6, rtol=0)
 
 
 def test_mean_of_the_covering_views() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,6 +147,36 @@ def test_other_model_is_refused_by_name(tmp_path: Path) -> None:
         apply_weights(nn.Sequential(nn.Linear(2, 4)), path)
     with pytest.raises(BadInput, match="missing: 2.bias, 2.weight"):
         apply_weights(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.Linear(1, 1)), path)
+
+
+def test_fresh_parts_stay_as_initialised_whatever_their_shape(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    trained = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    save_final(path, trained.state_dict(), {})
+    for width in (1, 4):
+        model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, width))
+        before = model[1].weight.clone()
+        apply_weights(model, path, fresh=["1"])
+        assert torch.equal(model[0].weight, trained[0].weight)
+        assert torch.equal(model[1].weight, before)
+    with pytest.raises(BadInput, match="x.pth: fresh: the model has no 2; name a part"):
+        apply_weights(model, path, fresh=["2"])
+    with pytest.raises(BadInput, match="other shape: 1.bias"):
+        apply_weights(model, path, fresh=["0"])
+
+
+@pytest.mark.parametrize("fresh", [["1"], None])
+def test_what_a_training_starts_anew_is_said(tmp_path: Path, fresh: list[str] | None) -> None:
+    from workbench.engine.runner import WorkbenchRunner
+
+    path = tmp_path / "x.pth"
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    save_final(path, model.state_dict(), {})
+    lines: list[str] = []
+    config = {"start_fresh": fresh} if fresh else {}
+    runner = SimpleNamespace(cfg=config, bare_model=model, say=lines.append)
+    WorkbenchRunner._start_from(runner, path)  # type: ignore[arg-type]
+    assert lines == ([f"started from {path}, but initialised anew: 1"] if fresh else [])
 
 
 def test_plain_keeps_values_and_drops_objects() -> None:

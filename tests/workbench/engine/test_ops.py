@@ -17,11 +17,11 @@ def test_mmdetection_imports_without_compiled_operators():
 
 def test_a_called_operator_is_named_with_the_fix():
     import torch
-    from mmcv.ops import nms
+    from mmcv.ops import soft_nms
 
     boxes, scores = torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([1.0])
-    with pytest.raises(ops.MissingOpError, match=r"'nms' is not compiled.*`make ops`"):
-        nms(boxes, scores, 0.5)
+    with pytest.raises(ops.MissingOpError, match=r"'softnms' is not compiled.*`make ops`"):
+        soft_nms(boxes, scores, 0.5)
 
 
 def test_a_compiled_module_is_not_replaced(monkeypatch):

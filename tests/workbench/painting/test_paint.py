@@ -16,7 +16,7 @@ from workbench.datasets.worlds.png import write_png
 from workbench.engine.checkpoint import save_final
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file, sha256_tree, write_json
-from workbench.painting.forms import Grey, Panoptic
+from workbench.painting.forms import Grey, Instances, Panoptic, Semantic
 from workbench.painting.split import PaintJob, paint_split
 from workbench.scoring.families import FILE_METRICS
 from workbench.scoring.rows import FilePredictions
@@ -231,6 +231,65 @@ def test_two_pictures_of_one_name_are_refused(tmp_path) -> None:
         form.close(form.records)
 
 
+class TwoThings:
+    class_counts = (2, 0)
+
+
+def dataset_of(*ids: int):
+    from workbench.datasets import EntityDataset
+    from workbench.datasets.schema import Category
+
+    categories = tuple(Category(number, str(number), True) for number in ids)
+    return EntityDataset("x", "val", [], lambda key: key, categories)
+
+
+def picture(name: str):
+    from workbench.datasets import EntityImage
+
+    return EntityImage(7, Path(name), name, 1, 3, (), (), (), ())
+
+
+@pytest.mark.parametrize(("ids", "bits"), [((9, 4), np.uint8), ((9, 400), np.uint16)])
+def test_semantic_maps_hold_category_ids_in_the_folders_of_the_pictures(
+    tmp_path, ids, bits
+) -> None:
+    form = Semantic(tmp_path / "seed-0", dataset_of(*ids), TwoThings())
+    form.add(0, picture("a/1.jpg"), torch.tensor([[0, 1, 1]]))
+    form.add(1, picture("b/1.jpg"), torch.tensor([[1, 1, 0]]))
+    form.close(form.records)
+    low, high = sorted(ids)
+    written = np.asarray(Image.open(tmp_path / "seed-0/a/1.png"))
+    assert written.tolist() == [[low, high, high]] and written.dtype == bits
+    form.add(2, picture("a/1.png"), torch.tensor([[0, 0, 0]]))
+    with pytest.raises(BadInput, match=r"2 pictures of the name a/1\.png"):
+        form.close(form.records)
+
+
+def test_semantic_maps_have_ids_of_two_bytes(tmp_path) -> None:
+    with pytest.raises(BadInput, match="id 70000; use a data set with ids below 65,536"):
+        Semantic(tmp_path / "seed-0", dataset_of(1, 70000), TwoThings())
+
+
+def test_instances_have_category_and_score_and_may_overlap(tmp_path) -> None:
+    from mmengine.structures import InstanceData
+    from pycocotools import mask as coco_mask
+
+    form = Instances(tmp_path / "seed-0", dataset_of(9, 4), TwoThings())
+    masks = torch.tensor([[[1, 1, 0]], [[0, 1, 1]], [[0, 0, 0]]], dtype=torch.bool)
+    found = InstanceData(
+        masks=masks, labels=torch.tensor([1, 0, 0]), scores=torch.tensor([0.5, 0.25, 0.1])
+    )
+    form.add(0, picture("1.jpg"), found)
+    form.add(1, picture("2.jpg"), found[:0])
+    form.close(form.records)
+    first, second = map(json.loads, (tmp_path / "seed-0.jsonl").read_text().splitlines())
+    assert second == {"image_id": 7, "entities": []} and form.empty == 1
+    kept = [(each["category_id"], each["score"]) for each in first["entities"]]
+    assert kept == [(9, 0.5), (4, 0.25)]  # without the empty mask
+    decoded = [coco_mask.decode(each["segmentation"]).tolist() for each in first["entities"]]
+    assert decoded == [[[1, 1, 0]], [[0, 1, 1]]]
+
+
 def test_segment_ids_above_a_byte(tmp_path) -> None:
     from workbench.datasets import EntityDataset, EntityImage
     from workbench.datasets.panoptic import segment_ids
@@ -253,7 +312,11 @@ def test_segment_ids_above_a_byte(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("key", "error", "message"),
     [
-        ("wrong", BadInput, r"paint\.wrong\.form: 'golden'; use one of: panoptic, grey"),
+        (
+            "wrong",
+            BadInput,
+            r"paint\.wrong\.form: 'golden'; use one of: panoptic, semantic, instances, grey",
+        ),
         ("splitless", BadInput, r"paint\.splitless\.split: missing"),
         ("other", BadInput, r"paint\.other"),
         ("undone", MissingInput, "prep@nothing"),

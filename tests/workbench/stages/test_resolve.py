@@ -80,6 +80,11 @@ def test_a_training_starts_from_the_first_seed_of_another(project):
     resolve("toy")
     assert resolved()["load_from"] == "artifacts/mini/checkpoints/base/seed-2.pth"
     assert "load_from" not in Path("artifacts/mini/configs/base.py").read_text()
+    assert "start_fresh" not in resolved()
+    params["transfer"]["toy"]["fresh"] = ["head"]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    resolve("toy")
+    assert resolved()["start_fresh"] == ["head"]
     params["transfer"]["toy"]["start"] = "bass"
     Path("params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(BadInput, match=r"transfer\.toy\.start: 'bass'; use one of: base"):

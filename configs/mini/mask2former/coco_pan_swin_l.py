@@ -1,0 +1,7 @@
+# Table IV: what its rows "COCO" with Swin-L start from.
+_base_ = [
+    '../../_base_/mask2former_runtime.py',
+    '../../_base_/models/mask2former_panoptic_swin-l_mini.py',
+    '../../_base_/datasets/classes_mini.py',
+    '../../_base_/schedules/mini_wild.py'
+]

@@ -1,0 +1,7 @@
+# Table IV, entity segmentation by Mask2Former, R-50.
+_base_ = [
+    '../../_base_/default_runtime.py',
+    '../../_base_/models/mask2former_resnet50.py',
+    '../../_base_/datasets/entities_paper.py',
+    '../../_base_/schedules/entityseg_3x_released.py'
+]

@@ -1,0 +1,7 @@
+# The mini config for six iterations.
+_base_ = [
+    '../../_base_/mask2former_runtime.py',
+    '../../_base_/models/mask2former_panoptic_swin-t_mini.py',
+    '../../_base_/datasets/classes_smoke.py',
+    '../../_base_/schedules/smoke.py'
+]

@@ -1,0 +1,12 @@
+# The mini config for six iterations.
+_base_ = [
+    '../../_base_/mask2former_runtime.py',
+    '../../_base_/models/mask_rcnn_mini.py',
+    '../../_base_/tasks/instance_smoke.py',
+    '../../_base_/schedules/smoke.py'
+]
+
+model = dict(
+    roi_head=dict(
+        bbox_head=dict(num_classes={{_base_.num_classes}}),
+        mask_head=dict(num_classes={{_base_.num_classes}})))

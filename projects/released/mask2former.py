@@ -1,0 +1,56 @@
+"""Released Mask2Former checkpoints with the classes of their task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from projects.released.cropformer import HeadRelease, num_classes
+from workbench.conversion.release import RELEASES, Tensors
+from workbench.errors import BadInput
+
+TASKS = ("entity", "instance", "panoptic", "semantic")
+NO_OBJECT_WEIGHT = 0.1  # of the released loss
+
+
+@RELEASES.register_module()
+class Mask2FormerRelease(HeadRelease):
+    """Mask2Former of one of four tasks, which differ in their classes.
+
+    Args:
+        task: ``entity`` has one class, ``instance`` things only, ``semantic`` stuff only, and
+            ``panoptic`` the classes of COCO: 80 things, then 53 kinds of stuff. Other panoptic
+            data sets mix the two, and which is which is not in the file.
+        backbones: See :class:`HeadRelease`.
+
+    Raises:
+        ValueError: Unknown task.
+    """
+
+    def __init__(self, task: str, backbones: dict[str, Any]) -> None:
+        super().__init__(backbones)
+        if task not in TASKS:
+            raise ValueError(f"task {task!r} is not one of {', '.join(TASKS)}")
+        self.task = task
+
+    def fit(self, config: Config, tensors: Tensors, path: Path) -> None:
+        super().fit(config, tensors, path)
+        classes = num_classes(tensors)
+        if self.task in ("entity", "panoptic"):
+            self._check_classes(config, classes, path)
+            return
+        things = classes if self.task == "instance" else 0
+        sizes = {"num_things_classes": things, "num_stuff_classes": classes - things}
+        config.model.head.update(sizes)
+        config.model.fusion.update(sizes)
+        config.model.head.loss_cls.class_weight = [1.0] * classes + [NO_OBJECT_WEIGHT]
+
+    def _check_classes(self, config: Config, classes: int, path: Path) -> None:
+        head = config.model.head
+        expected = head.num_things_classes + head.num_stuff_classes
+        if classes != expected:
+            problem = f"{classes} classes, not the {expected} of {self.task}"
+            fix = f"give --task, one of {', '.join(TASKS)}"
+            raise BadInput(path, "class_embed", problem, fix)
