@@ -36,7 +36,7 @@ def make(folder: Path, in_git: bool = False) -> None:
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text(CONFIG + ("" if in_git else "    no_scm = true\n"))
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    code = ["engine", "datasets", "metrics", "reporting", "scoring", "segmentation"]
+    code = ["engine", "datasets", "layers", "metrics", "reporting", "scoring", "segmentation"]
     needed = [f"workbench/{name}/__init__.py" for name in code]
     needed += ["workbench/photos.py", "workbench/overrides.py"]
     needed += ["configs/_base_/base.py", "projects/cropformer/__init__.py"]
