@@ -15,10 +15,8 @@ from torch import Tensor
 
 from projects.cropformer import CropFormerHead, MultiViewSegmentor
 from projects.cropformer.cropformer_head import CropFormerOutput
-from projects.cropformer.merge_views import MASK_THRESHOLD, MergedEntities
+from projects.cropformer.merge_views import AREA_EPSILON, MASK_THRESHOLD, MergedEntities
 from workbench.layers import Decoded
-
-AREA_EPSILON = 1e-6
 
 
 def straightforward_config(model: ConfigDict) -> ConfigDict:
@@ -141,14 +139,14 @@ def fused_probabilities(mask_logits: Tensor, sample: DetDataSample) -> Tensor:
 
     Args:
         mask_logits: (N, T, h, w).
-        sample: With ``batch_input_shape``, ``img_shape``, ``ori_shape`` and ``view_boxes``.
+        sample: With ``batch_input_shape``, ``view_shapes``, ``ori_shape`` and ``view_boxes``.
     """
     at_input = F.interpolate(mask_logits, tuple(sample.batch_input_shape), mode="bilinear")
-    rows, columns = sample.img_shape
     views = len(sample.view_boxes)
     canvas = mask_logits.new_zeros((views, len(mask_logits), *sample.ori_shape))
     covered = mask_logits.new_zeros((views, 1, *sample.ori_shape))
     for view, (left, top, right, bottom) in enumerate(sample.view_boxes):
+        rows, columns = sample.view_shapes[view]
         valid = at_input[:, view : view + 1, :rows, :columns]
         own = F.interpolate(valid, (int(bottom - top), int(right - left)), mode="bilinear")
         canvas[view, :, top:bottom, left:right] = own[:, 0]
