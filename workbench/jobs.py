@@ -23,6 +23,7 @@ from workbench.files import write_json, write_text
 from workbench.launching import ALONE, Launch, environment
 from workbench.paths import project_root, store_root
 from workbench.processes import run_forwarding_signals
+from workbench.shards import leave
 
 # Exit codes that a shell, torchrun and srun give for a process that a signal ended.
 ENDED = {128 + number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)}
@@ -137,6 +138,7 @@ def _answer_in_rank(
         return EsgError.exit_code
     if first:
         write_json(_result_of(request), result)
+    leave()
     return 0
 
 

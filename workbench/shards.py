@@ -7,6 +7,7 @@ several is the item, so what must stay together, such as a batch, is one item.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -118,6 +119,17 @@ def _processes() -> Any:
     if not distributed.is_initialized():
         distributed.init_process_group(backend="gloo", timeout=LONGEST_WAIT)
     return distributed
+
+
+def leave() -> None:
+    """Part from the other processes when all have come here, if this one has met them.
+
+    Without it, gloo's threads may still run when the interpreter takes them down, which aborts.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
 
 
 def _part(output: Path, rank: int) -> Path:
