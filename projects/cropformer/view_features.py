@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from workbench.layers import PixelFeatures
@@ -41,10 +42,12 @@ def encode_views(encode: Callable[[Tensor], PixelFeatures], inputs: Tensor) -> P
 
 
 def _room_for(group: PixelFeatures, count: int) -> PixelFeatures:
-    """Return features of the shapes of ``group``, for (1, ``count``) views."""
+    """Return features of the shapes and layouts of ``group``, for (1, ``count``) views."""
 
     def room(one: Tensor) -> Tensor:
-        return one.new_empty((1, count, *one.shape[2:]))
+        inner = sorted(range(2, one.ndim), key=one.stride, reverse=True)
+        size = (1, count, *one.shape[2:])
+        return torch.empty_permuted(size, (0, 1, *inner), dtype=one.dtype, device=one.device)
 
     return PixelFeatures(
         room(group.mask_features),

@@ -52,8 +52,7 @@ def attend_levels(
     """
     shape = (attention.num_heads, attention.num_levels, attention.num_points)
     values = value.unflatten(2, (attention.num_heads, -1))
-    factors = attention.attention_weights(queries).unflatten(2, (attention.num_heads, -1))
-    factors = factors.softmax(-1).unflatten(3, shape[1:])
+    factors = _factors(attention, queries).unflatten(3, shape[1:])
     offsets = zip(
         attention.sampling_offsets.weight.unflatten(0, (-1, 2)).unbind(1),
         attention.sampling_offsets.bias.unflatten(0, (-1, 2)).unbind(1),
@@ -67,6 +66,18 @@ def attend_levels(
         places.append(place.unflatten(2, shape))
     seen = _sample(values, sizes, places, factors)
     return attention.dropout(attention.output_proj(seen))
+
+
+def _factors(attention: MultiScaleDeformableAttention, queries: Tensor) -> Tensor:
+    """Return the weights of a head's samples, (B, Q, H, samples), which sum to 1.
+
+    On CPU, a softmax over a few numbers next to each other takes three times as long as one over
+    rows of queries.
+    """
+    projection = attention.attention_weights
+    logits = projection.weight @ queries.mT + projection.bias[:, None]
+    weights = logits.unflatten(1, (attention.num_heads, -1)).softmax(2)
+    return weights.permute(0, 3, 1, 2).contiguous()
 
 
 def _sample(values: Tensor, sizes: Sizes, places: list[Tensor], factors: Tensor) -> Tensor:
