@@ -93,4 +93,5 @@ model = dict(
                     dict(type='DiceCost', weight=5.0, pred_act=True, eps=1.0),
                 ]),
             sampler=dict(type='MaskPseudoSampler'))),
-    test_cfg=dict(views='all', score='double_sigmoid', max_entities=100))
+    # autocast: precision of the backbone at inference, None for that of its weights.
+    test_cfg=dict(views='all', score='double_sigmoid', max_entities=100, autocast=None))

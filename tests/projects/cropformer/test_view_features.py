@@ -9,8 +9,10 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
+import projects.mask2former  # noqa: F401
 from projects.cropformer import view_features
 from tests.projects.conftest import MODELS_DIR, NUM_QUERIES
+from workbench.overrides import merge_overrides
 
 
 @pytest.mark.parametrize("name, num_views", [("mask2former", 1), ("cropformer", 5), ("vita", 2)])
@@ -86,8 +88,18 @@ def test_lower_precision_is_an_option(build, batch) -> None:
         assert 0 < (half - full).abs().mean() < 0.1 * full.abs().mean()
 
 
+@pytest.mark.parametrize("name", ["cropformer", "grey_map", "mask2former_panoptic"])
+@pytest.mark.parametrize("autocast, dtype", [(None, None), ("bfloat16", torch.bfloat16)])
+def test_precision_is_overridden_alone(name, autocast, dtype) -> None:
+    config = Config.fromfile(str(MODELS_DIR / f"{name}_mini.py"))
+    merge_overrides(config, {"model": {"test_cfg": {"autocast": autocast}}}, "overrides")
+    model = MODELS.build(config.model)
+    assert model.autocast == dtype
+    assert model.test_cfg == {"views": "all", "score": "double_sigmoid", "max_entities": 100}
+
+
 def test_unknown_precision_is_refused() -> None:
     config = Config.fromfile(str(MODELS_DIR / "cropformer_mini.py")).model
-    config.test_cfg = dict(autocast="int4")
+    config.test_cfg.autocast = "int4"
     with pytest.raises(ValueError, match="int4"):
         MODELS.build(config)
