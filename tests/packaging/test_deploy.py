@@ -5,6 +5,12 @@ import tomllib
 from pathlib import Path
 
 import yaml
+from mlflow.server.security_utils import (
+    get_allowed_hosts_from_env,
+    get_allowed_origins_from_env,
+    is_allowed_host_header,
+    should_block_cors_request,
+)
 from sqlalchemy import make_url
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +55,19 @@ def test_services_wait_for_services_that_there_are():
     services = compose()["services"]
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
+
+
+def test_server_answers_under_the_names_in_its_environment(monkeypatch):
+    given = {
+        "MLFLOW_HOSTS": "localhost:*,runs.example,runs.example:*",
+        "MLFLOW_ORIGINS": "https://runs.example",
+    }
+    for name, text in compose()["services"]["mlflow"]["environment"].items():
+        if name.startswith("MLFLOW_SERVER_"):
+            filled = re.sub(r"\$\{(\w+).*?\}", lambda found: given[found[1]], text)
+            monkeypatch.setenv(name, filled)
+    hosts, origins = get_allowed_hosts_from_env(), get_allowed_origins_from_env()
+    assert is_allowed_host_header(hosts, "runs.example")
+    assert is_allowed_host_header(hosts, "runs.example:8080")
+    assert not should_block_cors_request("https://runs.example", "POST", origins)
+    assert should_block_cors_request("https://other.example", "POST", origins)
