@@ -46,7 +46,7 @@ def _boot() -> str:
 
 
 def _namespace() -> str:
-    """Return where this process's number counts: containers of one boot have numbers of their own."""
+    """Return where this process's number counts: containers number their processes alone."""
     try:
         return str(os.stat("/proc/self/ns/pid").st_ino)
     except OSError:
