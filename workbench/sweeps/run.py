@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -23,11 +23,12 @@ from workbench.paths import store_root
 from workbench.processes import cores, default_jobs, die_with_parent
 from workbench.sweeps.prepare import Sweep, prepare
 from workbench.sweeps.results import Standing, standing, trial_line, write_results
-from workbench.sweeps.study import Place, open_study
+from workbench.sweeps.study import Place, away_errors, open_study, patiently
 from workbench.tracking.mlflow_run import RunIdentity, TrackedRun, open_run
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
     from workbench.sweeps.worker import WorkerJob
 
@@ -88,7 +89,7 @@ def run_sweep(
         deadline = time.time() + 60 * timeout if timeout else None
         job = WorkerJob(name, place.url, heartbeat_s, total, deadline, run.run_id)
         _Crew(sweep, study, job, workers, say).work()
-        found = standing(study)
+        found = patiently(lambda: standing(study))
         if found.best is None:
             raise EsgError(f"{name}: no trial was completed; see {sweep.folder}/*.log")
         for path in write_results(sweep, study, place):
@@ -232,7 +233,11 @@ class _Crew:
         self.say(f"worker {index} was {cause} (see {log}); {left}")
 
     def _say_finished(self) -> None:
-        for trial in self.study.get_trials(deepcopy=False):
+        """Say which trials ended since; later, if the database is away."""
+        trials: list[FrozenTrial] = []
+        with suppress(*away_errors()):
+            trials = self.study.get_trials(deepcopy=False)
+        for trial in trials:
             if trial.state.is_finished() and trial.number not in self.said:
                 self.said.add(trial.number)
                 self.say(trial_line(trial, self.sweep.spec.metric))
