@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import write_json
 from workbench.paths import store_root
-from workbench.processes import cores, default_jobs, die_with_parent
+from workbench.processes import cores, default_jobs, die_with_parent, gpus
 from workbench.sweeps.prepare import Sweep, prepare
 from workbench.sweeps.results import Standing, standing, trial_line, write_results
 from workbench.sweeps.study import Place, away_errors, open_study, patiently
@@ -59,7 +59,8 @@ def run_sweep(
     Args:
         name: Of ``configs/sweeps/NAME.yaml``.
         n_trials: Trials of the whole study, earlier calls included (default: the spec's).
-        workers: Processes on this machine (default: one a core, one at paper scale).
+        workers: Processes on this machine (default: one a GPU, without one
+            a core; one at paper scale).
         storage: See `workbench.sweeps.study.checked_url` (default: a file in ``work_dirs``).
         heartbeat_s: Seconds between signs of life; a worker silent for four of them is dead.
         say: Receives lines for the user.
@@ -70,7 +71,8 @@ def run_sweep(
     Raises:
         BadInput, MissingInput: The sweep cannot be run.
         Interrupted: A signal came; the same call goes on.
-        EsgError: All workers died, or no trial was completed.
+        EsgError: All workers died, no trial was completed, or the same sweep runs in this
+            ``work_dirs``.
     """
     from workbench.engine.fingerprint import claim_work_dir
     from workbench.sweeps.worker import WorkerJob
@@ -82,7 +84,7 @@ def run_sweep(
         say(f"{name}: a new study, {news}")
     place = sweep.place(storage, heartbeat_s)
     study, _ = open_study(place, spec)
-    workers = workers or default_jobs(sweep.layout.scale)
+    workers = workers or default_workers(sweep.layout.scale)
     _say_start(standing(study), total, workers, place, say)
     timeout = spec.budget.timeout_min
     with _tracked(sweep, study, total) as run:
@@ -98,6 +100,11 @@ def run_sweep(
         run.log_metrics({**best, "trials/pruned": found.pruned}, found.begun)
     _say_end(found, total, place, say)
     return found.to_dict(sweep, place)
+
+
+def default_workers(scale: str) -> int:
+    """Return how many trials to train at once: one a GPU where there are any, else one a core."""
+    return default_jobs(scale) if scale == "paper" else len(gpus()) or default_jobs(scale)
 
 
 def _say_start(
@@ -123,7 +130,12 @@ def _tracked(sweep: Sweep, study: Study, total: int) -> Iterator[TrackedRun]:
     spec = sweep.spec
     tags = {"esg.scale": sweep.layout.scale, "esg.sweep": spec.name, "esg.study": study.study_name}
     identity = RunIdentity("sweep", spec.name, None, "sweeps", sweep.fingerprint.digest, tags)
-    run = open_run(store_root(), identity, sweep.folder)
+    try:
+        run = open_run(store_root(), identity, sweep.folder)
+    except EsgError as error:
+        fix = f"end it and give `esg sweep {spec.name} --workers N`, or use a work_dirs of your own"
+        problem = f"another `esg sweep` works on it in {sweep.folder}"
+        raise EsgError(f"{spec.name}: {problem}; {fix}") from error
     run.log_params(
         {
             "training": spec.training,
@@ -160,7 +172,7 @@ class _Crew:
         self, sweep: Sweep, study: Study, job: WorkerJob, count: int, say: Callable[[str], None]
     ) -> None:
         self.sweep, self.study, self.job, self.say = sweep, study, job, say
-        self.count = count
+        self.count, self.gpus = count, gpus()
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self.codes: list[int] = []
         self.stopping: str | None = None
@@ -205,13 +217,15 @@ class _Crew:
         asked = os.environ.get("OMP_NUM_THREADS", "")
         threads = min(share, int(asked)) if asked.isdecimal() and int(asked) else share
         command = [sys.executable, "-m", "workbench.sweeps.worker", str(request)]
+        device = self.gpus[index % len(self.gpus)] if self.gpus else None
+        of_gpu = {"CUDA_VISIBLE_DEVICES": device} if device else {}
         with self._log(index).open("ab") as log:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                env={**os.environ, **of_gpu, "OMP_NUM_THREADS": str(threads)},
                 preexec_fn=_in_own_group,
             )
 
