@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from workbench.conversion import stand_ins
 from workbench.conversion.stand_ins import Array
+from workbench.datasets.plain_pickle import RefusedError, unpickle
 from workbench.engine.checkpoint import WEIGHTS_FORMAT, read_weights_only
 from workbench.errors import BadInput, MissingInput, shown
-from workbench.plain_pickle import RefusedError, unpickle
 
 FIX = "get the released file again"
 TORCH_ZIP = b"PK"

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workbench.datasets.plain_pickle import Calls, Holder, RefusedError
 from workbench.engine.checkpoint import reason_of
-from workbench.plain_pickle import Calls, Holder, RefusedError
 
 NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 BYTE_ORDERS = ("<", ">", "|", "=")

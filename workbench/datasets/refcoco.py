@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.datasets.instance_index import InstanceIndex
+from workbench.datasets.plain_pickle import read_plain_pickle
 from workbench.datasets.reader import Fault, SplitFiles
 from workbench.datasets.referring import ReferringImage, ReferringReader
 from workbench.datasets.rle import as_rle
@@ -21,7 +22,6 @@ from workbench.datasets.schema import RLE
 from workbench.datasets.structure import UNIQUE, categories_of, number_fault
 from workbench.errors import BadInput, MissingInput
 from workbench.files import sha256_file
-from workbench.plain_pickle import read_plain_pickle
 
 SPLITS = ("train", "val", "test", "testA", "testB", "testC")
 RELEASE = "use refs and instances of one release"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from workbench import plain_pickle
+from workbench.datasets.plain_pickle import read_plain_pickle
 from workbench.errors import BadInput, MissingInput
-from workbench.plain_pickle import read_plain_pickle
 
 
 def read(path: Path, data: bytes) -> Any:
