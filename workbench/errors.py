@@ -7,12 +7,21 @@ tolerance, 4 data or weights missing, 75 interrupted and resumable.
 from __future__ import annotations
 
 from os import PathLike
+from typing import Any
+
+MOST_SHOWN = 160
 
 
 class EsgError(Exception):
     """Base of all errors that end a command with one line and no traceback."""
 
     exit_code = 1
+
+
+def shown(value: Any) -> str:
+    """Return a text or number that a file holds as one line, and the type of what is neither."""
+    text = str(value) if isinstance(value, str | int) else type(value).__name__
+    return "".join(char if char.isprintable() else "?" for char in text)[:MOST_SHOWN]
 
 
 class AlreadyReported(EsgError):

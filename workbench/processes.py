@@ -38,6 +38,15 @@ def default_jobs(scale: str) -> int:
     return max(1, min(cores(), int(memory_gib() / GIB_A_STAGE)))
 
 
+def gpus() -> list[str]:
+    """Return the GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return (named.split(",") if named else [str(index) for index in range(count)])[:count]
+
+
 def die_with_parent() -> None:
     """Have the kernel send this process SIGTERM when its parent dies, even by SIGKILL (Linux)."""
     if sys.platform == "linux":

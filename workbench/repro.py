@@ -1,9 +1,11 @@
 """Reproduce targets, independent stages side by side: ``python -m workbench.repro TARGET...``.
 
-Each stage is what ``dvc repro --single-item STAGE`` would run, in a process group of its own; DVC's
-own locks keep ``dvc.lock`` whole. What is done, running and left is said in a line that stays, or
-every 30 s where there is no terminal. A stage that fails stops those that need it and no others. On
-Ctrl-C or SIGTERM the stages are asked to stop: trainings save, and the same command resumes them.
+Each stage is what ``dvc repro --single-item STAGE`` would run, in a process group of its own. DVC's
+locks keep stages from writing ``dvc.lock`` at once; it is written aside and moved, so whoever reads
+it meanwhile, or ends a stage, finds it whole. What is done, running and left is said in a line that
+stays, or every 30 s where there is no terminal. A stage that fails stops those that need it and no
+others. On Ctrl-C or SIGTERM the stages are asked to stop: trainings save, and the same command
+resumes them.
 
 Each stage gets its share of the cores as threads, however many run: the number of threads changes
 the last digits of a training, so it must not change when the training is resumed.
@@ -19,13 +21,17 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 from workbench.cli.output import StatusLine, positive, say_error
 from workbench.errors import EsgError, Interrupted
+from workbench.files import write_text
 from workbench.paths import project_root
 from workbench.planning import Plan, plan
 from workbench.processes import cores, die_with_parent
@@ -252,6 +258,8 @@ def _become_stage(name: str, sink: int) -> NoReturn:
         code = _reproduce_one(name)
     except KeyboardInterrupt:
         code = Interrupted.exit_code
+    except Exception:
+        traceback.print_exc()
     finally:
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.flush()
@@ -278,7 +286,9 @@ def _reproduce_one(name: str) -> int:
     from dvc import lock
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from dvc.utils.serialize import _common
 
+    _common._dump_data = _dump_whole
     for part in QUIET:
         logging.getLogger(part).setLevel(logging.WARNING)
     # DVC looks six times as often; its lock is held for a second at most, by turns.
@@ -290,6 +300,15 @@ def _reproduce_one(name: str) -> int:
         print(f"{error}: {error.__cause__}" if error.__cause__ else error, flush=True)
         return FAILED
     return 0
+
+
+def _dump_whole(
+    path: str, data: Any, dumper: Callable[[Any, TextIO], Any], fs: object = None
+) -> None:
+    """Write ``dvc.lock`` in place of DVC, which empties the file and then dumps for seconds."""
+    text = StringIO()
+    dumper(data, text)
+    write_text(Path(path), text.getvalue())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -144,7 +144,7 @@ def serve(listener: socket.socket) -> dict[str, Any]:
         if select.select([listener], [], [], POLL_S)[0]:
             caller, _ = listener.accept()
             request, streams = _receive(caller)
-            child = os.fork() if _is_there(caller) else None
+            child = os.fork() if request and _is_there(caller) else None
             if child == 0:
                 listener.close()
                 _become(request, streams)
@@ -159,12 +159,15 @@ def serve(listener: socket.socket) -> dict[str, Any]:
 
 
 def _receive(caller: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Return a request and the caller's three streams."""
+    """Return a request and the caller's three streams; an empty one if the caller has gone."""
     head, streams, _, _ = socket.recv_fds(caller, 4, 3)
     length, body = int.from_bytes(head, "big"), b""
     while len(body) < length:
-        body += caller.recv(length - len(body))
-    request: dict[str, Any] = json.loads(body)
+        part = caller.recv(length - len(body))
+        if not part:
+            return {}, list(streams)
+        body += part
+    request: dict[str, Any] = json.loads(body or b"{}")
     return request, list(streams)
 
 

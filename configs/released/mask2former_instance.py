@@ -5,4 +5,5 @@ _base_ = [
     '../_base_/datasets/entities_paper.py'
 ]
 release = dict(type='Mask2FormerRelease', task='instance')
-model = dict(type='InstanceSegmentor')
+model = dict(
+    type='InstanceSegmentor', fusion=dict(test_cfg=dict(_delete_=True, max_per_image=100)))

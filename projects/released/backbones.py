@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from workbench.conversion.name_map import NameMap, Rule
 from workbench.conversion.release import RELEASES, Release, Tensors
+from workbench.conversion.released_file import FIX
 from workbench.errors import BadInput
 
 PREFIX = "backbone."
+CAFFE_NORM = "_bn_s"
 RESNET_DEPTHS = {(3, 4, 6, 3): 50, (3, 4, 23, 3): 101, (3, 8, 36, 3): 152}
 _BLOCK = "backbone.layers.{i}.blocks.{j}"
 _OUR_BLOCK = "backbone.stages.{i}.blocks.{j}"
@@ -99,12 +101,15 @@ def backbone_config(templates: dict[str, Any], tensors: Tensors, path: Path) -> 
         path: Their file, for errors.
 
     Raises:
-        BadInput: Neither a Swin nor a ResNet.
+        BadInput: Neither a Swin nor a ResNet, or one of another kind.
     """
     if f"{PREFIX}patch_embed.proj.weight" in tensors:
-        config = {**templates["swin"], **_swin_sizes(tensors)}
+        config = {**templates["swin"], **_swin_sizes(tensors, path)}
     elif f"{PREFIX}stem.conv1.weight" in tensors:
         config = {**templates["resnet"], "depth": _resnet_depth(tensors, path)}
+    elif any(name.endswith(CAFFE_NORM) for name in tensors):
+        problem = "Caffe's names: weights for BGR pictures, with the stride in the 1x1 convolutions"
+        raise BadInput(path, "model", problem, "give torchvision's weights")
     else:
         fix = "only Swin and ResNet backbones are known"
         raise BadInput(path, "model", "neither patch_embed.proj nor stem.conv1 in it", fix)
@@ -118,12 +123,30 @@ def count(tensors: Tensors, pattern: str) -> int:
     return len({match[1] for match in found if match})
 
 
-def _swin_sizes(tensors: Tensors) -> dict[str, Any]:
-    tables = [
-        tensors[f"{PREFIX}layers.{i}.blocks.0.attn.relative_position_bias_table"]
-        for i in range(count(tensors, r"backbone\.layers\.(\d+)\."))
-    ]
-    width = len(tensors[f"{PREFIX}patch_embed.proj.weight"])
+def check_axes(axes: dict[str, int], tensors: Tensors, path: Path) -> None:
+    """Refuse tensors, of which sizes are to be read, with another number of axes or no values.
+
+    Raises:
+        BadInput: There is such a tensor.
+    """
+    for name, wanted in axes.items():
+        shape = tuple(tensors[name].shape)
+        if len(shape) != wanted or 0 in shape:
+            raise BadInput(path, name, f"shape {shape}, not of {wanted} axes", FIX)
+
+
+def _swin_sizes(tensors: Tensors, path: Path) -> dict[str, Any]:
+    stages = range(count(tensors, r"backbone\.layers\.(\d+)\."))
+    names = [f"{PREFIX}layers.{i}.blocks.0.attn.relative_position_bias_table" for i in stages]
+    first, hidden = f"{PREFIX}patch_embed.proj.weight", f"{PREFIX}layers.0.blocks.0.mlp.fc1.weight"
+    needed = {first: 4, hidden: 2, **dict.fromkeys(names, 2)}
+    missing = [name for name in needed if name not in tensors]
+    if missing:
+        problem = f"no Swin of the first version: {missing[0]} is missing"
+        raise BadInput(path, "model", problem, "SwinV2 is not known; give a Swin")
+    check_axes(needed, tensors, path)
+    tables = [tensors[name] for name in names]
+    width = len(tensors[first])
     return {
         "embed_dims": width,
         "depths": [
@@ -131,7 +154,7 @@ def _swin_sizes(tensors: Tensors) -> dict[str, Any]:
         ],
         "num_heads": [table.shape[1] for table in tables],
         "window_size": (math.isqrt(len(tables[0])) + 1) // 2,
-        "mlp_ratio": len(tensors[f"{PREFIX}layers.0.blocks.0.mlp.fc1.weight"]) // width,
+        "mlp_ratio": len(tensors[hidden]) // width,
     }
 
 

@@ -11,9 +11,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 
-from projects.released.backbones import BACKBONE_NAMES, backbone_config, count
+from projects.released.backbones import BACKBONE_NAMES, backbone_config, check_axes, count
 from workbench.conversion.name_map import NameMap, Rule
 from workbench.conversion.release import RELEASES, Release, Tensors
 from workbench.errors import BadInput
@@ -133,6 +135,7 @@ class HeadRelease(Release):
 
     def fit(self, config: Config, tensors: Tensors, path: Path) -> None:
         check_complete(tensors, path)
+        check_pixels(config.model.data_preprocessor, tensors, path)
         config.model.backbone = backbone_config(self.backbones, tensors, path)
         fit_head(config.model.head, tensors)
 
@@ -148,10 +151,12 @@ class CropFormerRelease(HeadRelease):
         if num_classes(tensors) != 1:
             problem = f"{num_classes(tensors)} classes, not one"
             raise BadInput(path, "class_embed", problem, "use `esg convert mask2former --task`")
-        hidden = tensors.get(f"{_DECODER}make_3d.enc_ffn_3d.0.linear1.weight")
-        if hidden is None:
+        name = f"{_DECODER}make_3d.enc_ffn_3d.0.linear1.weight"
+        if name not in tensors:
             fix = "use `esg convert mask2former`"
             raise BadInput(path, "make_3d", "missing: no CropFormer", fix)
+        check_axes({name: 2}, tensors, path)
+        hidden = tensors[name]
         config.model.head.association.update(
             embed_dims=hidden.shape[1],
             feedforward_channels=hidden.shape[0],
@@ -168,21 +173,44 @@ def check_complete(tensors: Tensors, path: Path) -> None:
     """Refuse a file that lacks what tells a model's sizes.
 
     Raises:
-        BadInput: No such weights in it.
+        BadInput: No such weights in it, or of another number of axes.
     """
-    needed = [
-        f"{_DECODER}query_feat.weight",
-        f"{_DECODER}class_embed.bias",
-        f"{_DECODER}transformer_ffn_layers.0.linear1.weight",
-        *INPUTS,
-        f"{_PIXELS}mask_features.weight",
-        f"{_FIRST_ENCODER}linear1.weight",
-        f"{_FIRST_ENCODER}self_attn.sampling_offsets.bias",
-    ]
-    missing = [name for name in needed if name not in tensors]
+    axes = {
+        f"{_DECODER}query_feat.weight": 2,
+        f"{_DECODER}class_embed.bias": 1,
+        f"{_DECODER}transformer_ffn_layers.0.linear1.weight": 2,
+        **dict.fromkeys(INPUTS, 4),
+        f"{_PIXELS}mask_features.weight": 4,
+        f"{_FIRST_ENCODER}linear1.weight": 2,
+        f"{_FIRST_ENCODER}self_attn.sampling_offsets.bias": 1,
+    }
+    missing = [name for name in axes if name not in tensors]
     if missing:
         fix = "name the kind that it is, see `esg convert --help`"
         raise BadInput(path, "model", f"no Mask2Former: {missing[0]} is missing", fix)
+    check_axes(axes, tensors, path)
+
+
+def check_pixels(preprocessor: ConfigDict, tensors: Tensors, path: Path) -> None:
+    """Refuse a file whose model sees other pixels than ours.
+
+    Args:
+        preprocessor: Config of what normalises pixels, in RGB.
+        tensors: Of the file; the oldest have ``pixel_mean`` and ``pixel_std``.
+        path: Their file, for errors.
+
+    Raises:
+        BadInput: Another mean or deviation, or another order of colours.
+    """
+    own = MODELS.build(preprocessor)
+    for name, value in (("pixel_mean", own.mean), ("pixel_std", own.std)):
+        given = tensors.get(name, value).double().flatten()
+        wanted = value.double().flatten()
+        if given.shape != wanted.shape or not torch.allclose(given, wanted):
+            numbers = [round(number, 3) for number in given[: len(wanted)].tolist()]
+            problem = f"{numbers}, not {[round(number, 3) for number in wanted.tolist()]}"
+            fix = "only models of RGB pictures that are normalised so can be converted"
+            raise BadInput(path, name, problem, fix)
 
 
 def fit_head(head: ConfigDict, tensors: Tensors) -> None:
@@ -226,3 +254,8 @@ def _modern(name: str) -> str:
     if name.startswith(HEAD) and not name.startswith((_PIXELS, _DECODER)):
         return _PIXELS + name.removeprefix(HEAD)
     return name
+
+
+def oldest_name(name: str) -> str:
+    """Return what a tensor of the newest release was called at first."""
+    return name.replace(_PIXELS, HEAD).replace("query_feat", "static_query")

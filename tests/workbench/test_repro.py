@@ -84,8 +84,16 @@ def environment() -> dict[str, str]:
 def start(
     folder: Path, *arguments: str, module: str = "workbench.repro", python: str = sys.executable
 ) -> subprocess.Popen:
+    return start_process(folder, python, "-m", module, *arguments)
+
+
+def start_script(folder: Path, script: str, *arguments: str) -> subprocess.Popen:
+    return start_process(folder, sys.executable, "-c", script, *arguments)
+
+
+def start_process(folder: Path, *command: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [python, "-m", module, *arguments],
+        command,
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -193,6 +201,51 @@ def test_signals_and_exit_codes_pass_through_a_warm_process(project, tmp_path):
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 75, output
     assert set(events(project, "stopped")) == {"a", "b"}
+
+
+# Ends the stage's process in the middle of writing dvc.lock, by the signal of the first argument.
+ENDED_WHILE_WRITING = """
+import io, os, sys
+from dvc.utils.serialize import _yaml
+from workbench import repro
+whole = _yaml._dump
+
+def half(data, stream):
+    text = io.StringIO()
+    whole(data, text)
+    if "stages" not in data:  # an entry of DVC's run cache
+        return stream.write(text.getvalue())
+    stream.write(text.getvalue()[:len(text.getvalue()) // 2])
+    stream.flush()
+    os.kill(os.getpid(), int(sys.argv[1]))
+
+_yaml._dump = half
+sys.exit(repro.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_ended_while_it_writes_dvc_lock_it_leaves_the_old_one(project, number):
+    assert repro(project, "a")[0] == 0
+    before = (project / "dvc.lock").read_text()
+    process = start_script(project, ENDED_WHILE_WRITING, str(int(number)), "b")
+    output, _ = process.communicate(timeout=60)
+    assert "b" in events(project, "end") and process.returncode != 0, output
+    assert (project / "dvc.lock").read_text() == before
+    code, output = repro(project, "b")
+    assert code == 0 and set(lock(project)["stages"]) == {"a", "b"}, output
+
+
+def test_what_dvc_did_not_expect_is_shown(project):
+    script = """
+import sys
+from workbench import repro
+repro._reproduce_one = lambda name: {}["odd"]
+sys.exit(repro.main(["a"]))
+"""
+    process = start_script(project, script)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and "a | KeyError: 'odd'" in output
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of a parent's death")

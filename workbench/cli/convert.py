@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.output import add_json_option, print_json
-from workbench.conversion.kinds import KINDS, TASKS
+from workbench.conversion.kinds import KINDS, TASKED, TASKS
 from workbench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def add_verbs(verbs: Any) -> None:
     parser.add_argument("kind", choices=KINDS, metavar="KIND", help=f"one of {', '.join(KINDS)}")
     parser.add_argument("source", type=Path, metavar="IN", help="released file")
     parser.add_argument("target", type=Path, metavar="OUT", help="file to write")
-    parser.add_argument(
-        "--task", choices=TASKS, default=TASKS[0], help="of a Mask2Former (default: %(default)s)"
-    )
+    parser.add_argument("--task", choices=TASKS, help=f"of a Mask2Former (default: {TASKS[0]})")
     parser.add_argument(
         "--back", action="store_true", help="IN is ours: write it as the released code reads it"
     )
@@ -45,18 +43,33 @@ def run(arguments: argparse.Namespace) -> int:
     source, target = arguments.source, arguments.target
     if target.is_dir() or target.resolve() == source.resolve():
         raise BadInput(target, "OUT", "is a folder or IN itself", "name a file to write")
-    release, config = open_kind(project_root(), arguments.kind, arguments.task)
+    task = _task(arguments)
+    release, config = open_kind(project_root(), arguments.kind, task)
     from workbench.conversion.release import convert, convert_back
 
     if arguments.back:
-        converted = convert_back(release, source, target)
+        converted = convert_back(release, config, source, target)
     else:
         converted = convert(release, config, source, target)
     if arguments.json:
-        print_json({"kind": arguments.kind, "task": arguments.task, **converted.as_json()})
+        print_json({"kind": arguments.kind, "task": task, **converted.as_json()})
     else:
         _print(converted)
     return 0
+
+
+def _task(arguments: argparse.Namespace) -> str | None:
+    """Return the task of a kind that has several, else None.
+
+    Raises:
+        BadInput: One is given for another kind.
+    """
+    if arguments.kind == TASKED:
+        return str(arguments.task or TASKS[0])
+    if arguments.task:
+        problem = f"{arguments.kind} has no tasks"
+        raise BadInput("--task", arguments.task, problem, f"leave it out, or convert a {TASKED}")
+    return None
 
 
 def _print(converted: Converted) -> None:
@@ -68,6 +81,7 @@ def _print(converted: Converted) -> None:
         ("unused", converted.unused),
         ("not in the file", converted.missing),
         ("left out, no weights", converted.beside),
+        ("settings that the file does not carry", converted.settings),
     ):
         if names:
             print(f"{title} ({len(names)}): {', '.join(names)}")

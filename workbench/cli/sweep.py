@@ -31,7 +31,7 @@ def add_verbs(verbs: Any) -> None:
     )  # fmt: skip
     sweep.add_argument(
         "--workers", type=positive, metavar="N", help="processes on this machine (default: one a "
-        "core)",
+        "GPU, without one a core; one at paper scale)",
     )  # fmt: skip
     sweep.add_argument(
         "--storage", metavar="URL", help="sqlite:///FILE, journal:FILE or postgresql://...; with "

@@ -15,22 +15,23 @@ if TYPE_CHECKING:
     from workbench.conversion.release import Release
 
 KINDS = ("cropformer", "mask2former", "swin", "r50")
+TASKED = "mask2former"
 TASKS = ("entity", "instance", "panoptic", "semantic")
 FOLDER = Path("configs/released")
 
 
-def open_kind(root: Path, kind: str, task: str) -> tuple[Release, Config]:
+def open_kind(root: Path, kind: str, task: str | None) -> tuple[Release, Config]:
     """Return what is known about a kind of release, and the config that its model starts from.
 
     Args:
         root: Of the project.
         kind: One of ``KINDS``.
-        task: One of ``TASKS``; only Mask2Former has several.
+        task: One of ``TASKS`` for ``TASKED``, None for other kinds.
 
     Raises:
         MissingInput: The project has no such config.
     """
-    name = f"{kind}_{task}" if kind == "mask2former" else kind
+    name = f"{kind}_{task}" if task else kind
     path = root / FOLDER / f"{name}.py"
     if not path.is_file():
         raise MissingInput(path, "restore it from the repository")

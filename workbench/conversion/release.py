@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +20,11 @@ from torch import Tensor, nn
 
 from workbench.conversion.name_map import NameMap
 from workbench.conversion.released_file import FIX, read_released
+from workbench.conversion.settings import differences
 from workbench.engine.checkpoint import WEIGHTS_FORMAT, read_weights_only, save_final, save_whole
 from workbench.errors import BadInput
 from workbench.files import sha256_file
+from workbench.segmentation.config_text import config_of
 
 RELEASES = Registry("release")
 Tensors = dict[str, Tensor]
@@ -37,7 +39,8 @@ class Release(ABC):
     Attributes:
         names: Released names and ours.
         unused: Patterns of released tensors that have no place in our model.
-        has_config: Whether what is converted is a whole model, which goes with its config.
+        has_config: Whether what is converted is a whole model, which goes with its config, and
+            which can be written back.
         optional: Patterns of our tensors that a release may lack; the model starts them itself.
     """
 
@@ -50,9 +53,21 @@ class Release(ABC):
         """Return the tensors under the names of the newest release."""
         return tensors
 
+    def as_read(self, tensors: Tensors) -> Tensors:
+        """Return tensors of the newest release under the names that the released code reads."""
+        return tensors
+
+    def adopt(self, config: Config, own: Config) -> None:  # noqa: B027  (most have nothing)
+        """Set in ``config`` what a model of ours knows of itself and released tensors do not."""
+
     @abstractmethod
     def fit(self, config: Config, tensors: Tensors, path: Path) -> None:
         """Give the model of ``config`` the sizes of the tensors, in place.
+
+        Args:
+            config: Changed in place.
+            tensors: All of the file, under the names of the newest release.
+            path: Their file, for errors.
 
         Raises:
             BadInput: The tensors are not those of this kind of release.
@@ -94,6 +109,8 @@ class Converted:
         unused: Tensors of the source that have no place in the target.
         missing: Tensors of the model that the source lacks.
         beside: What else the source holds and the target does not, e.g. ``optimizer``.
+        settings: What decides the output beside the weights, is not in the target, and differs
+            from the released config of this kind.
     """
 
     source: str
@@ -104,6 +121,7 @@ class Converted:
     unused: list[str]
     missing: list[str]
     beside: list[str]
+    settings: list[str]
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -140,6 +158,7 @@ def convert(release: Release, config: Config, source: Path, target: Path) -> Con
         found.unused,
         found.missing,
         released.beside,
+        [],
     )
 
 
@@ -152,11 +171,11 @@ def translate(release: Release, config: Config, tensors: Tensors, path: Path) ->
     modern = release.modernise(tensors)
     if len(modern) < len(tensors):
         raise BadInput(path, "model", "has tensors under an old and a new name", FIX)
+    release.fit(config, modern, path)
     unused = sorted(name for name in modern if _matches(name, release.unused))
     used = {name: value for name, value in modern.items() if name not in unused}
-    ours = _renamed(release.names, used, path)
-    release.fit(config, used, path)
-    expected = release.build(config).state_dict()
+    ours = _renamed(release.names.to_ours, used, path)
+    expected = _expected(release, config, path)
     missing = _check(ours, expected, release, path)
     counters = {
         name: torch.zeros((), dtype=expected[name].dtype)
@@ -166,59 +185,86 @@ def translate(release: Release, config: Config, tensors: Tensors, path: Path) ->
     return Translated({**ours, **counters}, len(ours), unused, missing)
 
 
-def convert_back(release: Release, source: Path, target: Path) -> Converted:
+def convert_back(release: Release, config: Config, source: Path, target: Path) -> Converted:
     """Write one of our checkpoints under released names, as the released code reads them.
 
+    Args:
+        release: What ``target`` is to be.
+        config: As in :func:`convert`.
+        source: File that training or :func:`convert` wrote.
+        target: File to write.
+
     Raises:
-        BadInput: Not a checkpoint of ours, or with a tensor that the release does not have.
+        BadInput: No whole model, not a checkpoint of ours, or one with a tensor unknown, missing
+            or of another shape than this kind of release has.
     """
+    if not release.has_config:
+        fix = "use the file that it was converted from"
+        raise BadInput(source, "--back", "only whole models are written back, no backbones", fix)
     content = read_weights_only(source)
     if content.get("format") != WEIGHTS_FORMAT:
         fix = "give a file that training or `esg convert` wrote"
         raise BadInput(source, "format", "not a checkpoint of this project", fix)
+    own = config_of(content, source)
     ours: Tensors = content["state_dict"]
     counters = [name for name in ours if _matches(name, (COUNTERS,))]
-    released, unknown = {}, []
-    for name, value in ours.items():
-        if name in counters:
-            continue
-        found = release.names.to_released(name, value)
-        if found is None:
-            unknown.append(name)
-        else:
-            released[found[0]] = found[1].clone()
-    if unknown:
-        fix = "name the kind of model that it is"
-        raise BadInput(source, "state_dict", f"not in the release: {_some(unknown)}", fix)
+    weights = {name: value for name, value in ours.items() if name not in counters}
+    theirs = release.as_read(_renamed(release.names.to_released, weights, source))
+    release.adopt(config, own)
+    translate(release, config, theirs, source)
+    # Each of its own, so that the file holds these values and no others.
+    digest = save_whole({"model": {name: value.clone() for name, value in theirs.items()}}, target)
     return Converted(
         str(source),
         str(target),
-        save_whole({"model": released}, target),
-        len(released),
-        sum(value.numel() for value in released.values()),
+        digest,
+        len(theirs),
+        sum(value.numel() for value in theirs.values()),
         sorted(counters),
         [],
         [],
+        differences(own, config),
     )
 
 
-def _renamed(names: NameMap, tensors: Tensors, path: Path) -> Tensors:
-    """Return the tensors under our names.
+def _renamed(
+    rename: Callable[[str, Tensor], tuple[str, Tensor] | None], tensors: Tensors, path: Path
+) -> Tensors:
+    """Return the tensors under other names.
 
     Raises:
-        BadInput: A name that no rule knows.
+        BadInput: A name that no rule knows, or a shape that cannot be reordered.
     """
-    ours, unknown = {}, []
+    renamed, unknown = {}, []
     for name, value in tensors.items():
-        found = names.to_ours(name, value)
+        try:
+            found = rename(name, value)
+        except (RuntimeError, IndexError) as error:
+            problem = f"shape {tuple(value.shape)} cannot be reordered"
+            raise BadInput(path, name, problem, FIX) from error
         if found is None:
             unknown.append(name)
         else:
-            ours[found[0]] = found[1]
+            renamed[found[0]] = found[1]
     if unknown:
         fix = "name the kind of model that it is, see `esg convert --help`"
         raise BadInput(path, "model", f"unknown tensors: {_some(unknown)}", fix)
-    return ours
+    return renamed
+
+
+def _expected(release: Release, config: Config, path: Path) -> Mapping[str, Tensor]:
+    """Return the tensors of the model that a file's sizes ask for.
+
+    Raises:
+        BadInput: There is no such model.
+    """
+    try:
+        return release.build(config).state_dict()
+    # Constructors raise whatever they find wrong with a size.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        problem = f"no model has these sizes ({reason[:160]})"
+        raise BadInput(path, "model", problem, FIX) from error
 
 
 def _check(

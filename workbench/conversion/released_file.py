@@ -6,27 +6,32 @@ of NumPy arrays (``.pkl``, detectron2's model zoo). What they are is told by the
 
 from __future__ import annotations
 
-import io
-import pickle
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from workbench.conversion import stand_ins
+from workbench.conversion.stand_ins import Array
+from workbench.datasets.plain_pickle import RefusedError, unpickle
 from workbench.engine.checkpoint import WEIGHTS_FORMAT, read_weights_only
-from workbench.errors import BadInput, MissingInput
+from workbench.errors import BadInput, MissingInput, shown
 
 FIX = "get the released file again"
 TORCH_ZIP = b"PK"
 # How the older layout begins: the pickled number 0x1950a86a20f9469cfc6c.
 TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 HOLDERS = ("model", "state_dict")
-NUMERIC_KINDS = "fiub"
+PARALLEL = "module."
+NUMBERS = frozenset({
+    torch.bool, torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int8, torch.int16,
+    torch.int32, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64,
+})  # fmt: skip
+# Tensors may be tied, so that one lies in the file once; few are.
+MOST_SHARED = 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class ReleasedFile:
     """What a released checkpoint holds.
 
     Attributes:
-        tensors: Weights by released name, a prefix ``module.`` of parallel training taken off.
+        tensors: Weights by released name, without the ``module.`` that parallel training puts
+            before every one.
         beside: Names of what else the file holds, e.g. ``optimizer``.
     """
 
@@ -53,35 +59,69 @@ def read_released(path: Path) -> ReleasedFile:
     if not path.is_file():
         raise MissingInput(path, "download the released checkpoint")
     content = _read(path)
-    if isinstance(content, dict) and content.get("format") == WEIGHTS_FORMAT:
+    if content.get("format") == WEIGHTS_FORMAT:
         raise BadInput(path, "format", "converted already", "use it as it is")
-    if not isinstance(content, dict):
-        raise BadInput(path, "checkpoint", f"holds a {type(content).__name__}, no mapping", FIX)
-    holder = next((name for name in HOLDERS if isinstance(content.get(name), Mapping)), None)
-    weights = content[holder] if holder else content
-    tensors = {
-        str(name).removeprefix("module."): _tensor(value, str(name), path)
-        for name, value in weights.items()
-    }
-    if not tensors:
+    holder = next((name for name in HOLDERS if isinstance(content.get(name), dict)), None)
+    weights = _entries(content[holder]) if holder else content
+    if not weights:
         raise BadInput(path, holder or "checkpoint", "no weights inside", FIX)
-    return ReleasedFile(tensors, sorted(str(name) for name in content if holder and name != holder))
+    _check_size(weights, path)
+    unnamed = next((name for name in weights if not isinstance(name, str)), None)
+    if unnamed is not None:
+        raise BadInput(path, holder or "checkpoint", f"no name of a tensor: {shown(unnamed)}", FIX)
+    prefix = PARALLEL if all(name.startswith(PARALLEL) for name in weights) else ""
+    tensors = {
+        name.removeprefix(prefix): _tensor(value, name, path) for name, value in weights.items()
+    }
+    return ReleasedFile(
+        tensors, sorted(shown(name) for name in content if holder not in (None, name))
+    )
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> dict[Any, Any]:
     with path.open("rb") as stream:
         start = stream.read(len(TORCH_LEGACY))
     if start.startswith(TORCH_ZIP) or start == TORCH_LEGACY:
-        with torch.serialization.safe_globals(list(_NUMPY.values())):
-            return read_weights_only(path)
+        known: list[Any] = [(call, name) for name, call in stand_ins.NUMPY.items()]
+        with torch.serialization.safe_globals(known):
+            return _entries(read_weights_only(path, fix=FIX))
     try:
-        with path.open("rb") as stream:
-            return _ArrayUnpickler(stream).load()
-    # A damaged or hostile pickle can raise any exception.
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        problem = f"damaged, or holds more than arrays and plain values ({reason[:160]})"
+        content = unpickle(path.read_bytes(), stand_ins.ALL, _latin1)
+    except RefusedError as error:
+        problem = f"damaged, or holds more than arrays and plain values ({error})"
         raise BadInput(path, "pickle", problem, FIX) from error
+    if not isinstance(content, dict):
+        raise BadInput(path, "checkpoint", f"holds a {type(content).__name__}, no mapping", FIX)
+    return _entries(content)
+
+
+def _entries(content: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a plain dict: an ordered one may have attributes in place of its methods."""
+    return dict(dict.items(content))
+
+
+def _latin1(text: bytes) -> str:
+    """Decode what Python 2 wrote, as detectron2 does; so bytes are not lost."""
+    return text.decode("latin-1")
+
+
+def _check_size(weights: dict[Any, Any], path: Path) -> None:
+    """Refuse a file whose tensors share values so often that they do not fit in memory.
+
+    Raises:
+        BadInput: They do.
+    """
+    total = sum(map(_bytes, weights.values()))
+    most = MOST_SHARED * path.stat().st_size
+    if total > most:
+        problem = f"tensors of {total} bytes in a file of {path.stat().st_size}"
+        raise BadInput(path, "checkpoint", problem, FIX)
+
+
+def _bytes(value: Any) -> int:
+    if _is_dense(value):
+        return math.prod(value.shape) * value.itemsize
+    return value.values.nbytes if isinstance(value, Array) and value.values is not None else 0
 
 
 def _tensor(value: Any, name: str, path: Path) -> Tensor:
@@ -90,49 +130,29 @@ def _tensor(value: Any, name: str, path: Path) -> Tensor:
     Raises:
         BadInput: It is no array of numbers.
     """
+    if isinstance(value, Array) and value.values is not None:
+        native = value.values.dtype.newbyteorder("=")
+        return torch.from_numpy(value.values.astype(native, order="C"))
+    if _is_dense(value):
+        return Tensor.detach(value)
+    problem = f"is no array of numbers ({_kind(value)})"
+    raise BadInput(path, shown(name), problem, "give a checkpoint of weights")
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Array):
+        return shown(value.code)
     if isinstance(value, Tensor):
-        return value.detach()
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in NUMERIC_KINDS:
-        return torch.from_numpy(np.array(value))
-    kind = getattr(value, "dtype", type(value).__name__)
-    raise BadInput(path, name, f"is no array of numbers ({kind})", "give a checkpoint of weights")
+        return f"{value.dtype}, {value.layout}, {value.device.type}"
+    return type(value).__name__
 
 
-def _tensor_storage(data: bytes) -> Any:
-    """Read what a tensor that was pickled on its own keeps its values in."""
-    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-
-
-# numpy._core is numpy.core's name since NumPy 2; files have either.
-_NUMPY: dict[str, Any] = {
-    "multiarray._reconstruct": np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
-    "multiarray.scalar": np._core.multiarray.scalar,  # type: ignore[attr-defined]
-    "ndarray": np.ndarray,
-    "dtype": np.dtype,
-    **{kind.__name__: kind for kind in map(type, map(np.dtype, "?bBhHiIlLqQefd"))},
-}
-_OTHERS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    # How protocol 2, which Python 2 reads too, writes bytes.
-    ("_codecs", "encode"): lambda text, encoding: text.encode(encoding),
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch.storage", "_load_from_bytes"): _tensor_storage,
-}
-
-
-class _ArrayUnpickler(pickle._Unpickler):
-    """Unpickler that knows arrays, tensors and plain containers.
-
-    It is the one written in Python: the compiled one reserves whatever memory a file asks for.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return one of the few callables that arrays need; refuse all others."""
-        if (module, name) in _OTHERS:
-            return _OTHERS[module, name]
-        parts = module.split(".")
-        if parts[0] == "numpy":
-            inner = ".".join([*(part for part in parts[1:] if part not in ("core", "_core")), name])
-            if inner in _NUMPY:
-                return _NUMPY[inner]
-        raise pickle.UnpicklingError(f"asks for {module}.{name}")
+def _is_dense(value: Any) -> bool:
+    """Return whether a value is a tensor of numbers with nothing about it that a file made up."""
+    return (
+        type(value) in (Tensor, nn.Parameter)
+        and value.dtype in NUMBERS
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not value.is_nested
+    )

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, shown
 from workbench.files import atomic_path, sha256_file, write_text
 
 RESUME_FORMAT = "esg-resume-1"
@@ -58,8 +58,23 @@ def save_whole(content: dict[str, Any], path: Path) -> str:
     return digest
 
 
-def read_weights_only(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
+def reason_of(error: Exception) -> str:
+    """Return one line of what torch says, without its advice to load the file another way."""
+    parts = re.split(r"WeightsUnpickler error:|trusted source\.", str(error))
+    said = next((part.strip() for part in reversed(parts) if part.strip()), type(error).__name__)
+    line = re.split(r" (?:Please use|In PyTorch) ", said.splitlines()[0])[0].rstrip(".")
+    return shown(line)
+
+
+def read_weights_only(
+    path: Path, map_location: Any = "cpu", fix: str = "get it again or convert it"
+) -> dict[str, Any]:
     """Read a checkpoint without running code from it.
+
+    Args:
+        path: The checkpoint.
+        map_location: Where its tensors go, as of ``torch.load``.
+        fix: What to do about a file that is damaged or holds more.
 
     Raises:
         BadInput: Missing, damaged, not a mapping, or it holds objects besides tensors and plain
@@ -71,9 +86,8 @@ def read_weights_only(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
         content = torch.load(path, map_location=map_location, weights_only=True)
     # A damaged or hostile pickle can raise any exception.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        problem = f"damaged, or holds more than weights ({reason[:160]})"
-        raise BadInput(path, "checkpoint", problem, "get it again or convert it") from error
+        problem = f"damaged, or holds more than weights ({reason_of(error)})"
+        raise BadInput(path, "checkpoint", problem, fix) from error
     if not isinstance(content, dict):
         problem = f"holds a {type(content).__name__}, not a mapping"
         raise BadInput(path, "checkpoint", problem, "give a checkpoint with weights")

@@ -85,6 +85,19 @@ class ConfusionMatrix:
         there = ~np.isnan(ious)
         return float(ious[there].mean()) if there.any() else float("nan")
 
+    def mean_iou_of_drawn_classes(self) -> float:
+        """Return mIoU were each annotated pixel's class drawn at random; NaN without any.
+
+        Every annotated class is as likely. It is that of the expected numbers of pixels: of a class
+        with n of N pixels and K classes, n / K are right, and N / K are said to be of it.
+        """
+        pixels = self._pixels[:, :-1].sum(axis=0)
+        annotated = pixels[pixels > 0]
+        if not len(annotated):
+            return float("nan")
+        classes, total = len(annotated), annotated.sum()
+        return float((annotated / (classes * annotated + total - annotated)).mean())
+
     @property
     def counts(self) -> dict[str, int]:
         """Pixels that count, are ignored by annotation, lack a prediction; annotated classes."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import BadInput
 from workbench.files import read_yaml
 from workbench.pipeline.stages import Pipeline, Stage
 
@@ -19,6 +21,8 @@ NEVER_RUN, COMMAND, PARAMETER = "never run", "command", "parameter"
 INPUT, OUTPUT, ALWAYS = "input", "output", "always"
 MODIFIED, ADDED, REMOVED, MISSING = "modified", "added", "removed", "missing"
 NOT_CACHED = "not in DVC's cache"
+# What DVC may take to write ``dvc.lock``.
+WRITING_S = 3.0
 _ABSENT = object()
 
 
@@ -100,7 +104,15 @@ class Workspace:
         return True
 
     def _content(self, path: str) -> dict[str, Any]:
-        return read_yaml(self.root / path) if (self.root / path).is_file() else {}
+        place = self.root / path
+        try:
+            return read_yaml(place) if place.is_file() else {}
+        except BadInput:
+            if path != LOCK:
+                raise
+            # A plain ``dvc repro`` may be writing it.
+            time.sleep(WRITING_S)
+            return read_yaml(place)
 
 
 def find_changes(

@@ -10,7 +10,13 @@ from workbench.datasets.sginw import ANNOTATIONS
 from workbench.errors import BadInput, MissingInput
 from workbench.metrics import instance_ap
 from workbench.metrics.coco_truth import CocoTruthFile, Truth
-from workbench.metrics.instance_ap import SGINW_SETS, InstanceScores, score_instances
+from workbench.metrics.instance_ap import (
+    DRAWS,
+    SGINW_SETS,
+    InstanceScores,
+    score_drawn_classes,
+    score_instances,
+)
 from workbench.metrics.predictions import PredictionFile
 from workbench.scoring.files import Left, locate
 from workbench.scoring.kinds import FileScore
@@ -24,13 +30,24 @@ class Instances:
 
     metrics: tuple[str, ...] = instance_ap.METRICS
     units: Mapping[str, str] = {}
-    needs_predictions = True
+    needs_predictions = False
 
     def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
-        """Score every annotated image; one without a record is scored as if nothing was found."""
-        assert predictions is not None
-        scores = _score(_truth(source, split), predictions)
-        return FileScore(scores.metrics, scores.counts, scores.remarks())
+        """Score every annotated image; one without a record is scored as if nothing was found.
+
+        Without predictions it scores the annotated masks with classes drawn at random.
+        """
+        truth = _truth(source, split)
+        if predictions is not None:
+            scores = _score(truth, predictions)
+            return FileScore(scores.metrics, scores.counts, scores.remarks())
+        scores = score_drawn_classes(truth)
+        classes = scores.counts["num_classes"] - scores.counts["classes_without_instance"]
+        remark = (
+            f"Not of a model: annotated masks in random order, each of one of {classes} classes "
+            f"drawn at random; the mean of {DRAWS} draws."
+        )
+        return FileScore(scores.metrics, scores.counts, [remark] if classes else [])
 
 
 class SegmentationInTheWild:

@@ -41,16 +41,19 @@ class SemanticMaps:
 
     metrics: tuple[str, ...] = METRICS
     units: Mapping[str, str] = {}
-    needs_predictions = True
+    needs_predictions = False
 
     def score(self, predictions: Path | None, source: Path, split: str) -> FileScore:
         """Score every annotated map; each must be predicted.
+
+        Without predictions it scores classes drawn at random, pixel by pixel.
 
         Raises:
             MissingInput: A folder, or the prediction of an annotated map, is not there.
             BadInput: No map, or one that cannot be used.
         """
-        assert predictions is not None
+        if predictions is None:
+            return _score_drawn_classes(_maps(source, split), source)
         if not predictions.is_dir():
             raise MissingInput(predictions, "give the folder of the label PNGs")
         maps = _maps(source, split)
@@ -65,6 +68,23 @@ class SemanticMaps:
                 raise MissingInput(found, "predict every annotated picture")
             matrix.add(_read_labels(found), read_labels(truth), found, truth)
         return _file_score(matrix, maps, predictions)
+
+
+def _score_drawn_classes(maps: _Maps, source: Path) -> FileScore:
+    """Score pixels whose classes are drawn at random, a floor of Table IV."""
+    matrix = ConfusionMatrix(maps.classes, maps.ignore, maps.first)
+    folder = ImageFolder(maps.folder)
+    for name in with_progress(maps.names, "maps"):
+        path = folder.find(name, source, "annotations")
+        truth = read_labels(path)
+        matrix.add(truth, truth, path, path)
+    classes = matrix.counts["classes_annotated"]
+    remark = f"Not of a model: each pixel of one of {classes} classes drawn at random."
+    return FileScore(
+        {"mIoU": matrix.mean_iou_of_drawn_classes()},
+        {"num_images": len(maps.names), **matrix.counts},
+        [remark] if classes else [],
+    )
 
 
 def _file_score(matrix: ConfusionMatrix, maps: _Maps, predictions: Path) -> FileScore:

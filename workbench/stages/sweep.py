@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Interrupted
 from workbench.params import instance, load_params
 from workbench.paths import Layout, project_root
 from workbench.stages.cli import run_stage
@@ -23,7 +23,9 @@ def sweep(key: str) -> Path:
 
     Raises:
         BadInput: ``params.yaml`` and the sweep name different trainings.
-        MissingInput, Interrupted, EsgError: See `workbench.sweeps.run.run_sweep`.
+        Interrupted: Fewer trials are finished: the time was up, or workers died. DVC would take the
+            stage for done; the same command goes on.
+        MissingInput, EsgError: See `workbench.sweeps.run.run_sweep`.
     """
     params = load_params()
     stage = "sweep_finetune" if key in (params.get("sweep_finetune") or {}) else "sweep"
@@ -31,7 +33,10 @@ def sweep(key: str) -> Path:
     if named.get("training") != spec.training:
         problem = f"{named.get('training')!r}, but {spec.path} says {spec.training!r}"
         raise BadInput("params.yaml", f"{stage}.{key}.training", problem, "make them the same")
-    run_sweep(key)
+    found, total = run_sweep(key), spec.budget.n_trials
+    finished = found["completed"] + found["pruned"] + found["failed"]
+    if finished < total:
+        raise Interrupted(f"{finished} of {total} trials finished; the same command goes on")
     return Layout(params["scale"]).sweep(key)
 
 

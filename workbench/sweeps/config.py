@@ -15,8 +15,10 @@ from workbench.sweeps.spec import SweepSpec
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-# Fields of a learning-rate schedule that count iterations.
-SCHEDULE_LENGTHS = ("begin", "end", "T_max", "total_steps", "total_iters", "step_size")
+# Fields of a learning-rate schedule that count iterations, beside its begin, end and milestones.
+SCHEDULE_LENGTHS = ("T_max", "total_steps", "total_iters", "step_size")
+# MMEngine's warm-ups reach their end one iteration before ``end``: of one, the rate never rises.
+LEAST_PHASE = 2
 # Says which trial a config is of: two with equal values must not share a work folder.
 TRIAL_KEY = "sweep_trial"
 
@@ -39,6 +41,7 @@ def base_config(spec: SweepSpec, params: dict[str, Any]) -> Config:
         raise BadInput(spec.path, "val_cfg", problem, "name an MMEngine loop that scores the model")
     _merge(config, spec, spec.overrides, "overrides")
     shorten(config, spec.budget.iterations, spec.budget.validate_every)
+    _check_schedule(config, spec)
     for parameter in spec.space:
         for path in parameter.paths:
             if not _has(config._cfg_dict, path.split(".")):
@@ -83,13 +86,56 @@ def shorten(config: Config, iterations: int, validate_every: int) -> None:
     after = min(before, iterations)
     config.train_cfg.max_iters = after
     config.train_cfg.val_interval = min(validate_every, after)
+    for scheduler in _schedulers(config):
+        _shorten_scheduler(scheduler, after / before)
+
+
+def _shorten_scheduler(scheduler: dict[str, Any], factor: float) -> None:
+    """Scale what counts iterations; no phase vanishes, and a short one stays as it is."""
+
+    def scaled(length: int, least: int) -> int:
+        return max(round(length * factor), min(length, least))
+
+    for name in SCHEDULE_LENGTHS:
+        if isinstance(scheduler.get(name), int):
+            scheduler[name] = scaled(scheduler[name], LEAST_PHASE)
+    begin, end = scheduler.get("begin", 0), scheduler.get("end")
+    if begin:
+        scheduler["begin"] = round(begin * factor)
+    if end:
+        least = round(begin * factor) + min(end - begin, LEAST_PHASE)
+        scheduler["end"] = max(round(end * factor), least)
+    if scheduler.get("milestones"):
+        scheduler["milestones"] = [scaled(each, 1) for each in scheduler["milestones"]]
+
+
+def _check_schedule(config: Config, spec: SweepSpec) -> None:
+    """Build the schedulers once: what MMEngine refuses would fail every trial.
+
+    Raises:
+        BadInput: It refuses one.
+    """
+    import mmengine.optim  # noqa: F401  (registers the schedulers)
+    import torch
+    from mmengine.registry import PARAM_SCHEDULERS
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.5)
+    for scheduler in _schedulers(config):
+        settings = {k: v for k, v in scheduler.items() if k != "convert_to_iter_based"}
+        try:
+            if PARAM_SCHEDULERS.get(settings.get("type", "")):
+                PARAM_SCHEDULERS.build(settings, default_args={"optimizer": optimizer})
+        # Whatever a scheduler's constructor raises.
+        except Exception as error:
+            iterations = config.train_cfg.max_iters
+            problem = f"{iterations}, but {settings['type']} then says: {error}".replace("\n", " ")
+            fix = "raise it, or correct the schedule"
+            raise BadInput(spec.path, "budget.iterations", problem, fix) from error
+
+
+def _schedulers(config: Config) -> list[Any]:
     schedulers = config.get("param_scheduler") or []
-    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        for name in SCHEDULE_LENGTHS:
-            if isinstance(scheduler.get(name), int):
-                scheduler[name] = round(scheduler[name] * after / before)
-        if scheduler.get("milestones"):
-            scheduler["milestones"] = [round(m * after / before) for m in scheduler["milestones"]]
+    return schedulers if isinstance(schedulers, list) else [schedulers]
 
 
 def _merge(config: Config, spec: SweepSpec, values: Mapping[str, Any], field: str) -> None:

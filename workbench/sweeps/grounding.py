@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def first_narratives(dataset: NarrativeDataset, count: int) -> NarrativeDataset:
 def grounding_scores(
     model: GroundingModel, dataset: NarrativeDataset, threshold: float
 ) -> dict[str, float]:
-    """Return the defined metrics of `workbench.metrics.grounding_recall`, as fractions."""
+    """Return the metrics of `workbench.metrics.grounding_recall`; NaN where undefined."""
     records: dict[int, GroundingRecord] = {}
     asked = ((at, *pair) for at, pair in enumerate(dataset) if pair[1].masks)
     for batch in in_batches(asked, BATCH):
@@ -85,7 +84,7 @@ def grounding_scores(
             records[at] = GroundingRecord(f"narrative {at}", at, tuple(image.segment_ids), phrases)
     groundings = Groundings(dataset.file, GENERATED, records)
     scores = score_groundings(dataset, groundings, ground_truth_masks, ChoiceRule(threshold))
-    return {name: value for name, value in scores.metrics.items() if math.isfinite(value)}
+    return dict(scores.metrics)
 
 
 def _phrases(answer: GroundingAnswer, wanted: list[str]) -> tuple[GroundedPhrase, ...]:

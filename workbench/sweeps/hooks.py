@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmengine.registry import HOOKS
 from workbench.engine.hooks import TrackingHook
 from workbench.errors import BadInput
 from workbench.sweeps.loop import Pruned, TakenOver
+from workbench.sweeps.study import patiently
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -28,7 +30,7 @@ class Reporting:
         trial: Optuna's; None outside of a sweep.
         tags: For the trial's MLflow run.
         params: Likewise.
-        work_dir: Set by the hook: where the training keeps its state.
+        work_dir: Set during the training: where the training keeps its state.
     """
 
     trial: Trial | None = None
@@ -55,19 +57,19 @@ class ReportToStudy(Hook):
 
     def before_train(self, runner: Any) -> None:
         CURRENT.work_dir = Path(runner.work_dir)
-        tracked = tracked_run(runner)
-        if tracked is None or CURRENT.trial is None:
+        tracked, trial = tracked_run(runner), CURRENT.trial
+        if tracked is None or trial is None:
             return
         tracked.set_tags(CURRENT.tags)
         tracked.log_params(CURRENT.params)
         if tracked.run_id:
-            CURRENT.trial.set_user_attr("mlflow_run_id", tracked.run_id)
+            patiently(lambda: trial.set_user_attr("mlflow_run_id", tracked.run_id))
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        """Report.
+        """Report a score that is defined.
 
         Raises:
-            BadInput: No such metric.
+            BadInput: No such metric: one that is undefined is there, as NaN.
             Pruned, TakenOver: The training is to end.
         """
         from optuna.exceptions import UpdateFinishedTrialError
@@ -78,11 +80,14 @@ class ReportToStudy(Hook):
         if self.metric not in found:
             fix = f"use one of: {', '.join(sorted(found))}"
             raise BadInput("sweep", "objective.metric", f"{self.metric} is not scored", fix)
+        score = float(found[self.metric])
+        if not math.isfinite(score):
+            return
         try:
-            trial.report(float(found[self.metric]), runner.iter)
+            patiently(lambda: trial.report(score, runner.iter))
         except UpdateFinishedTrialError as error:
             raise TakenOver(f"trial {trial.number} was given to another worker") from error
-        if runner.iter < runner.max_iters and trial.should_prune():
+        if runner.iter < runner.max_iters and patiently(trial.should_prune):
             tracked = tracked_run(runner)
             if tracked is not None:
                 tracked.set_tags({"esg.pruned": "true"})

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import BadInput, EsgError, Interrupted, MissingInput
 from workbench.files import write_json
 from workbench.paths import store_root
-from workbench.processes import cores, default_jobs, die_with_parent
+from workbench.processes import cores, default_jobs, die_with_parent, gpus
 from workbench.sweeps.prepare import Sweep, prepare
 from workbench.sweeps.results import Standing, standing, trial_line, write_results
-from workbench.sweeps.study import Place, open_study
+from workbench.sweeps.study import Place, away_errors, open_study, patiently
 from workbench.tracking.mlflow_run import RunIdentity, TrackedRun, open_run
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
     from workbench.sweeps.worker import WorkerJob
 
@@ -58,7 +59,8 @@ def run_sweep(
     Args:
         name: Of ``configs/sweeps/NAME.yaml``.
         n_trials: Trials of the whole study, earlier calls included (default: the spec's).
-        workers: Processes on this machine (default: one a core, one at paper scale).
+        workers: Processes on this machine (default: one a GPU, without one
+            a core; one at paper scale).
         storage: See `workbench.sweeps.study.checked_url` (default: a file in ``work_dirs``).
         heartbeat_s: Seconds between signs of life; a worker silent for four of them is dead.
         say: Receives lines for the user.
@@ -69,7 +71,8 @@ def run_sweep(
     Raises:
         BadInput, MissingInput: The sweep cannot be run.
         Interrupted: A signal came; the same call goes on.
-        EsgError: All workers died, or no trial was completed.
+        EsgError: All workers died, no trial was completed, or the same sweep runs in this
+            ``work_dirs``.
     """
     from workbench.engine.fingerprint import claim_work_dir
     from workbench.sweeps.worker import WorkerJob
@@ -81,14 +84,14 @@ def run_sweep(
         say(f"{name}: a new study, {news}")
     place = sweep.place(storage, heartbeat_s)
     study, _ = open_study(place, spec)
-    workers = workers or default_jobs(sweep.layout.scale)
+    workers = workers or default_workers(sweep.layout.scale)
     _say_start(standing(study), total, workers, place, say)
     timeout = spec.budget.timeout_min
     with _tracked(sweep, study, total) as run:
         deadline = time.time() + 60 * timeout if timeout else None
         job = WorkerJob(name, place.url, heartbeat_s, total, deadline, run.run_id)
         _Crew(sweep, study, job, workers, say).work()
-        found = standing(study)
+        found = patiently(lambda: standing(study))
         if found.best is None:
             raise EsgError(f"{name}: no trial was completed; see {sweep.folder}/*.log")
         for path in write_results(sweep, study, place):
@@ -97,6 +100,11 @@ def run_sweep(
         run.log_metrics({**best, "trials/pruned": found.pruned}, found.begun)
     _say_end(found, total, place, say)
     return found.to_dict(sweep, place)
+
+
+def default_workers(scale: str) -> int:
+    """Return how many trials to train at once: one a GPU where there are any, else one a core."""
+    return default_jobs(scale) if scale == "paper" else len(gpus()) or default_jobs(scale)
 
 
 def _say_start(
@@ -122,7 +130,12 @@ def _tracked(sweep: Sweep, study: Study, total: int) -> Iterator[TrackedRun]:
     spec = sweep.spec
     tags = {"esg.scale": sweep.layout.scale, "esg.sweep": spec.name, "esg.study": study.study_name}
     identity = RunIdentity("sweep", spec.name, None, "sweeps", sweep.fingerprint.digest, tags)
-    run = open_run(store_root(), identity, sweep.folder)
+    try:
+        run = open_run(store_root(), identity, sweep.folder)
+    except EsgError as error:
+        fix = f"end it and give `esg sweep {spec.name} --workers N`, or use a work_dirs of your own"
+        problem = f"another `esg sweep` works on it in {sweep.folder}"
+        raise EsgError(f"{spec.name}: {problem}; {fix}") from error
     run.log_params(
         {
             "training": spec.training,
@@ -159,7 +172,7 @@ class _Crew:
         self, sweep: Sweep, study: Study, job: WorkerJob, count: int, say: Callable[[str], None]
     ) -> None:
         self.sweep, self.study, self.job, self.say = sweep, study, job, say
-        self.count = count
+        self.count, self.gpus = count, gpus()
         self.running: dict[int, subprocess.Popen[bytes]] = {}
         self.codes: list[int] = []
         self.stopping: str | None = None
@@ -204,13 +217,15 @@ class _Crew:
         asked = os.environ.get("OMP_NUM_THREADS", "")
         threads = min(share, int(asked)) if asked.isdecimal() and int(asked) else share
         command = [sys.executable, "-m", "workbench.sweeps.worker", str(request)]
+        device = self.gpus[index % len(self.gpus)] if self.gpus else None
+        of_gpu = {"CUDA_VISIBLE_DEVICES": device} if device else {}
         with self._log(index).open("ab") as log:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                env={**os.environ, **of_gpu, "OMP_NUM_THREADS": str(threads)},
                 preexec_fn=_in_own_group,
             )
 
@@ -232,7 +247,11 @@ class _Crew:
         self.say(f"worker {index} was {cause} (see {log}); {left}")
 
     def _say_finished(self) -> None:
-        for trial in self.study.get_trials(deepcopy=False):
+        """Say which trials ended since; later, if the database is away."""
+        trials: list[FrozenTrial] = []
+        with suppress(*away_errors()):
+            trials = self.study.get_trials(deepcopy=False)
+        for trial in trials:
             if trial.state.is_finished() and trial.number not in self.said:
                 self.said.add(trial.number)
                 self.say(trial_line(trial, self.sweep.spec.metric))

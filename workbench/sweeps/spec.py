@@ -60,7 +60,8 @@ class Parameter:
         if self.step is None:
             return []
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        return [self.low + at * self.step for at in range(count)]
+        # Rounded, as 3 * 0.1 is above 0.3; Optuna refuses what is above high.
+        return [min(self.high, round(self.low + at * self.step, 12)) for at in range(count)]
 
 
 def choice_key(choice: Any) -> Any:

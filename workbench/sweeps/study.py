@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock
 
-from workbench.errors import BadInput, EsgError
+from workbench.errors import BadInput, EsgError, Interrupted
 from workbench.sweeps.spec import Algorithm, Parameter, SweepSpec
 
 if TYPE_CHECKING:
@@ -28,6 +29,39 @@ MAX_RETRIES = 2
 # A worker that is not heard of for so many heartbeats is dead.
 GRACE = 4
 LOCK_TIMEOUT_S = 120
+# How long a database may be away, and how often it is asked meanwhile.
+AWAY_S, RETRY_S = 120.0, 2.0
+
+Found = TypeVar("Found")
+
+
+class StorageAway(Interrupted):
+    """The study's database did not answer for too long."""
+
+
+def away_errors() -> tuple[type[Exception], ...]:
+    """Return what a database that is away raises: by itself, or through Optuna."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    return StorageInternalError, InterfaceError, OperationalError
+
+
+def patiently(call: Callable[[], Found]) -> Found:
+    """Call what may be called twice, and again while the database is away.
+
+    Raises:
+        StorageAway: It does not come back.
+    """
+    until = time.monotonic() + AWAY_S
+    while True:
+        try:
+            return call()
+        except away_errors() as error:
+            if time.monotonic() > until:
+                reason = str(error.__cause__ or error).splitlines()[0]
+                raise StorageAway(f"the study's database is away ({reason})") from error
+            time.sleep(RETRY_S)
 
 
 @dataclass(frozen=True)

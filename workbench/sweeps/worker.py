@@ -16,6 +16,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import Timeout
+
 from workbench.engine.checkpoint import discard, resumable
 from workbench.engine.interrupt import stop_on_signals
 from workbench.engine.launch import WEIGHTS_FILE, TrainJob, train
@@ -26,8 +28,9 @@ from workbench.stages.resolve import dump
 from workbench.sweeps.claims import Claims, original_number
 from workbench.sweeps.config import trial_config
 from workbench.sweeps.hooks import CURRENT
-from workbench.sweeps.loop import Pruned, run_trials
+from workbench.sweeps.loop import Occupied, Pruned, run_trials
 from workbench.sweeps.prepare import Sweep, prepare
+from workbench.sweeps.study import patiently
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -73,9 +76,11 @@ class TrialTraining:
         Raises:
             Pruned: Ended early, or nothing was found that could be scored.
             TakenOver, Interrupted: Ended early.
+            Occupied: Another process trains in the trial's folder.
             EsgError: See `workbench.engine.launch.train`.
         """
-        number = original_number(trial.study.get_trials(deepcopy=False)[trial.number])
+        trials = patiently(lambda: trial.study.get_trials(deepcopy=False))
+        number = original_number(trials[trial.number])
         CURRENT.trial, CURRENT.params = trial, trial.params
         CURRENT.tags = self._tags(number)
         CURRENT.work_dir = None
@@ -84,12 +89,13 @@ class TrialTraining:
         job = TrainJob(str(config), key, "sweeps", scale, self.sweep.spec.seed, True, {})
         try:
             result = train(job, lambda line: print(line, flush=True))
-        except Pruned:
-            _clear(CURRENT.work_dir)
+        except EsgError as error:
+            if isinstance(error.__cause__, Timeout):
+                raise Occupied(f"trial {trial.number} is queued again: {error}") from error
             raise
         finally:
             gc.collect()  # a runner's references are circular
-        _clear(Path(result["weights"]).parent)
+        CURRENT.work_dir = Path(result["weights"]).parent
         value = (result["val"] or {}).get(self.sweep.spec.metric)
         if value is None:
             raise Pruned(f"{key}: no finite {self.sweep.spec.metric} after the last iteration")
@@ -109,8 +115,9 @@ class TrialTraining:
         return tags | ({"mlflow.parentRunId": self.parent_run} if self.parent_run else {})
 
 
-def _clear(work_dir: Path | None) -> None:
-    """Remove a trial's weights; scores, config and MLflow's record stay."""
+def clear() -> None:
+    """Remove the last trial's weights; scores, config and MLflow's record stay."""
+    work_dir = CURRENT.work_dir
     if work_dir is None:
         return
     for path in resumable(work_dir):
@@ -129,7 +136,7 @@ def main(request: str) -> int:
                 from workbench.sweeps import grounding  # noqa: F401  (registers a loop)
             claims = Claims(sweep.place(job.storage, job.heartbeat_s), sweep.spec, job.total)
             objective = TrialTraining(sweep, job.parent_run)
-            run_trials(claims, objective, lambda: stop.signal_name, job.deadline)
+            run_trials(claims, objective, lambda: stop.signal_name, job.deadline, clear)
     except EsgError as error:
         print(f"error: {error}", flush=True)
         return error.exit_code

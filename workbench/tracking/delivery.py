@@ -21,6 +21,8 @@ DIGEST_LIMIT = 36
 POINTS_LIMIT = 1000
 # What a store answers to a record that it will not take later either.
 FINAL_ERRORS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+# HTTP statuses of the 4xx that may be other later: credentials, slowness, haste.
+PASSING_STATUSES = (401, 403, 408, 429)
 
 
 class Delivery:
@@ -100,18 +102,46 @@ def _has_run(client: MlflowClient, run_id: str | None) -> bool:
 
 
 def _deliver_or_refuse(client: MlflowClient, run_id: str, records: list[Record]) -> int:
-    """Write records and return how many of them the store, or a vanished file, made impossible."""
-    from mlflow.exceptions import MlflowException
+    """Write records and return how many of them the store, or a vanished file, made impossible.
 
+    One that is refused takes no others with it, and one name in it no others.
+    """
     try:
         write_records(client, run_id, records)
-    except FileNotFoundError:
-        return len(records)
-    except MlflowException as error:
-        if error.error_code not in FINAL_ERRORS:
+        return 0
+    except Exception as error:
+        if not _is_final(error):
             raise
-        return len(records)
-    return 0
+    if len(records) > 1:
+        return sum(_deliver_or_refuse(client, run_id, [record]) for record in records)
+    parts = _parts(records[0])
+    if len(parts) > 1:
+        for part in parts:
+            _deliver_or_refuse(client, run_id, [part])
+    return 1
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the store would answer the same later."""
+    from mlflow.exceptions import MlflowException
+    from requests import HTTPError
+
+    if isinstance(error, MlflowException):
+        return error.error_code in FINAL_ERRORS
+    # Files are uploaded past MLflow's own errors.
+    if isinstance(error, HTTPError) and error.response is not None:
+        status = error.response.status_code
+        return 400 <= status < 500 and status not in PASSING_STATUSES
+    return isinstance(error, FileNotFoundError)
+
+
+def _parts(record: Record) -> list[Record]:
+    """Split a record of several metrics, parameters or tags into one for each."""
+    return [
+        {**record, kind: {name: value}}
+        for kind in ("metrics", "params", "tags")
+        for name, value in record.get(kind, {}).items()
+    ]
 
 
 def write_records(client: MlflowClient, run_id: str, records: list[Record]) -> None:

@@ -144,8 +144,9 @@ class Journal:
 
 
 def journals(root: Path) -> Iterator[Journal]:
-    """Yield the journals of a checkout's work folders, oldest first."""
-    paths = root.glob(f"work_dirs/*/{FOLDER}/*.jsonl")
+    """Yield the journals of a checkout's work folders, those of sweeps included, oldest first."""
+    folders = ("work_dirs/*", "work_dirs/sweeps/*")
+    paths = [path for folder in folders for path in root.glob(f"{folder}/{FOLDER}/*.jsonl")]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
         yield Journal(path)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 HOST, BOOT, PID, STARTED = "esg.host", "esg.boot_id", "esg.pid", "esg.pid_started"
+NAMESPACE = "esg.pid_namespace"
 _START_FIELD = 21  # of /proc/<pid>/stat, counted from 0; clock ticks since boot
 
 
@@ -28,13 +29,26 @@ class Closed:
 
 def process_tags() -> dict[str, str]:
     """Return the tags by which a later process sees whether this one still lives."""
-    tags = {HOST: socket.gethostname(), PID: str(os.getpid())}
-    return tags | {BOOT: _boot(), STARTED: _started(os.getpid()) or "unknown"}
+    return {
+        HOST: socket.gethostname(),
+        BOOT: _boot(),
+        NAMESPACE: _namespace(),
+        PID: str(os.getpid()),
+        STARTED: _started(os.getpid()) or "unknown",
+    }
 
 
 def _boot() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def _namespace() -> str:
+    """Return where this process's number counts: containers number their processes alone."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
     except OSError:
         return "unknown"
 
@@ -50,19 +64,33 @@ def _started(pid: int) -> str | None:
     return None if state in "ZX" else fields[_START_FIELD - 3]
 
 
+def _hidden(pid: int) -> bool:
+    """Whether there is a process of another user, whose ``/proc`` may be hidden (``hidepid``)."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
+
+
 def is_dead(tags: Mapping[str, str]) -> bool:
     """Whether the process of these tags is known to have ended.
 
-    Never of another host, nor where the tags do not say enough.
+    Never of another host or container, nor where the tags do not say enough.
     """
     if tags.get(HOST) != socket.gethostname() or not tags.get(PID, "").isdigit():
         return False
-    if "unknown" in (_boot(), tags.get(BOOT, "unknown")):
+    if "unknown" in (_boot(), tags.get(BOOT, "unknown"), _namespace()):
+        return False
+    if tags.get(NAMESPACE) != _namespace():
         return False
     if tags[BOOT] != _boot():
         return True
-    started = _started(int(tags[PID]))
-    return started is None or tags.get(STARTED, started) != started
+    pid = int(tags[PID])
+    started = _started(pid)
+    if started is None:
+        return not _hidden(pid)
+    return tags.get(STARTED, started) != started
 
 
 def close_dead_runs(client: MlflowClient) -> list[Closed]:

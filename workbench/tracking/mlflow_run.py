@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ CLOSING_ATTEMPTS = 3
 CLOSING_PAUSE_S = 1.0
 # `esg sync` may be delivering the journal of the run that is to be resumed.
 CLAIM_S = 60.0
+# Stage of a sweep, whose trials' runs lie under its own.
+SWEEP = "sweep"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class RunIdentity:
     """What names a run and makes it findable.
 
     Args:
-        stage: Stage of the pipeline, e.g. "train".
+        stage: "sweep", or "train" for whichever stage has the key.
         key: Instance of the stage.
         seed: Seed, or None for a stage without.
-        project: Name of the experiment of a training that serves no table.
+        project: Name of the experiment of what serves no table: a sweep, some trainings.
         fingerprint: Hexadecimal hash of what the run depends on.
         tags: Further tags.
     """
@@ -65,21 +67,33 @@ class RunIdentity:
             root: Checkout.
             run: Identifies the run in any store.
         """
+        if self.stage == SWEEP:
+            tags = {"esg.level": SWEEP, "mlflow.source.name": f"esg sweep {self.key}"}
+            return self._opening(root, run, self.project, SWEEP, tags)
         params = _params(root)
-        scale = self.tags.get("esg.scale", "")
         stage = stage_of(params, self.key)
+        scale = self.tags.get("esg.scale", "")
         rows = rows_of_training(params, self.key)
-        config = Layout(scale).resolved_config(self.key)
         tags = {
             "esg.level": "training",
+            "esg.config_sha256": _sha256(Layout(scale).resolved_config(self.key)),
+            "esg.table": ", ".join(dict.fromkeys(table for table, _ in rows)),
+            "esg.row": ", ".join(f"{table}:{row}" for table, row in rows),
+            "mlflow.source.name": f"dvc repro {stage}@{self.key}",
+        }
+        task = task_of_training(params, self.key, self.project)
+        return replace(self._opening(root, run, task, stage, tags), group=_trainings(scale))
+
+    def _opening(
+        self, root: Path, run: str, task: str, stage: str, tags: Mapping[str, str]
+    ) -> Opening:
+        """Return an opening with the tags that all runs have, beside their own."""
+        all_tags = {
+            **tags,
             "esg.stage": stage,
             "esg.key": self.key,
             "esg.seed": "" if self.seed is None else str(self.seed),
             "esg.fingerprint": self.fingerprint,
-            "esg.config_sha256": _sha256(config),
-            "esg.table": ", ".join(dict.fromkeys(table for table, _ in rows)),
-            "esg.row": ", ".join(f"{table}:{row}" for table, row in rows),
-            "mlflow.source.name": f"dvc repro {stage}@{self.key}",
             **git_tags(root),
             **process_tags(),
             **self.tags,
@@ -87,11 +101,10 @@ class RunIdentity:
         suffix = "" if self.seed is None else f", seed {self.seed}"
         return Opening(
             id=run,
-            task=task_of_training(params, self.key, self.project),
+            task=task,
             name=f"{stage}@{self.key}{suffix}",
             time_ms=_now_ms(),
-            tags={name: value for name, value in tags.items() if value},
-            group=_trainings(scale),
+            tags={name: value for name, value in all_tags.items() if value},
         )
 
 

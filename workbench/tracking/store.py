@@ -102,7 +102,8 @@ def open_store(root: Path) -> MlflowClient:
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
     uri = tracking_uri(root)
-    # A server needs no lock, and one that is away must not keep others waiting.
+    # A server makes its own tables, and one that is away must not keep others waiting here. What is
+    # made in it is made under the lock all the same: two processes would make it twice.
     local = is_local(root)
     with store_lock(root) if local else nullcontext():
         if local:
@@ -141,13 +142,15 @@ def _migrate(database: Path, uri: str) -> None:
 
 
 def experiment_id(client: MlflowClient, root: Path, name: str) -> str:
-    """Return the id of an experiment, made if needed.
+    """Return the id of an experiment, made if needed; one that was deleted in the UI is restored.
 
     A server decides where its files are; those of a database without one are at the root.
     """
     with store_lock(root):
         found = client.get_experiment_by_name(name)
         if found is not None:
+            if found.lifecycle_stage == "deleted":  # its name cannot be used for another
+                client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         served = tracking_uri(root).startswith("http")
         location = None if served else (root / "mlartifacts" / name).resolve().as_uri()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmdet.registry import MODELS
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 
 from tests.projects.released import released_names as names
 from workbench.cli.main import main
@@ -70,8 +70,7 @@ def test_swin_starts_a_backbone(tmp_path: Path, capsys) -> None:
         assert torch.equal(started[name], value), name
 
 
-def test_r50_of_torchvision_and_of_detectron2(tmp_path: Path) -> None:
-    detectron = names.drawn(names.resnet50())
+def torchvision_names(detectron: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     torchvision = {}
     for name, value in detectron.items():
         parts = name.removeprefix("stem.").split(".")
@@ -86,6 +85,12 @@ def test_r50_of_torchvision_and_of_detectron2(tmp_path: Path) -> None:
             place = parts.index("shortcut")
             parts[place : place + 1] = ["downsample", "0"]
         torchvision[".".join(parts)] = value
+    return torchvision
+
+
+def test_r50_of_torchvision_and_of_detectron2(tmp_path: Path) -> None:
+    detectron = names.drawn(names.resnet50())
+    torchvision = torchvision_names(detectron)
     classifier = {"fc.weight": torch.ones(5, 2048), "fc.bias": torch.ones(5)}
     torch.save({**torchvision, **classifier}, tmp_path / "resnet50.pth")
     arrays = {name: value.numpy() for name, value in detectron.items()}
@@ -97,3 +102,61 @@ def test_r50_of_torchvision_and_of_detectron2(tmp_path: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert torch.equal(first["backbone.layer4.0.downsample.1.running_var"],
                        detectron["res5.0.shortcut.norm.running_var"])  # fmt: skip
+
+
+def test_r50_starts_a_backbone(tmp_path: Path) -> None:
+    torchvision = torchvision_names(names.drawn(names.resnet50()))
+    torch.save(torchvision, tmp_path / "resnet50.pth")
+    convert("r50", tmp_path / "resnet50.pth", tmp_path / "ours.pth")
+    config = Config.fromfile("configs/_base_/models/mask2former_r50.py").model.backbone
+    checkpoint = str(tmp_path / "ours.pth")
+    config.init_cfg = {"type": "Pretrained", "checkpoint": checkpoint, "prefix": "backbone."}
+    guard_mmengine_loading()
+    backbone = MODELS.build(config)
+    backbone.init_weights()
+    started = backbone.state_dict()
+    counters = {name for name in started if name.endswith("num_batches_tracked")}
+    assert started.keys() - counters == torchvision.keys()
+    assert all(torch.equal(started[name], value) for name, value in torchvision.items())
+
+
+def caffe() -> dict[str, torch.Tensor]:
+    """Names of detectron2's MSRA weights."""
+    names_ = ("conv1_w", "res_conv1_bn_s", "res_conv1_bn_b", "res2_0_branch2a_w")
+    return {name: torch.ones(3) for name in (*names_, "res2_0_branch2a_bn_s")}
+
+
+def swin_v2() -> dict[str, torch.Tensor]:
+    tensors = imagenet_swin()
+    for name in [name for name in tensors if name.endswith("bias_table")]:
+        tensors[name.replace("relative_position_bias_table", "logit_scale")] = tensors.pop(name)
+    return tensors
+
+
+FAULTS = {
+    "caffe": ("r50", caffe, "Caffe's names: weights for BGR pictures, with the stride in the 1x1"),
+    "swin-v2": ("swin", swin_v2, "SwinV2 is not known"),
+    "a-resnet": ("swin", lambda: names.drawn(names.resnet50()), "unknown tensors"),
+    "odd-merging": (
+        "swin",
+        lambda: {**imagenet_swin(), "layers.0.downsample.reduction.weight": torch.ones(32, 63)},
+        "downsample.reduction.weight: shape (32, 63)",
+    ),
+    "flat-table": (
+        "swin",
+        lambda: {
+            **imagenet_swin(),
+            "layers.0.blocks.0.attn.relative_position_bias_table": torch.ones(81),
+        },
+        "shape (81,), not of 2 axes",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind, tensors, said", FAULTS.values(), ids=FAULTS)
+def test_faults_are_one_line(tmp_path: Path, capsys, kind: str, tensors, said: str) -> None:
+    torch.save({"model": tensors()}, tmp_path / "faulty.pth")
+    assert main(["convert", kind, str(tmp_path / "faulty.pth"), str(tmp_path / "ours.pth")]) == 2
+    error = capsys.readouterr().err
+    assert "faulty.pth" in error and said in error and error.count("\n") == 1
+    assert not (tmp_path / "ours.pth").exists()

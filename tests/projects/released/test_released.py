@@ -11,7 +11,7 @@ from PIL import Image
 from projects.released.backbones import from_unfold_order, to_unfold_order
 from tests.projects.released import released_names as names
 from workbench.cli.main import main
-from workbench.conversion.kinds import KINDS, open_kind
+from workbench.conversion.kinds import KINDS, TASKED, open_kind
 from workbench.conversion.release import translate
 from workbench.engine.checkpoint import load_weights
 
@@ -26,10 +26,10 @@ def large(window: int) -> names.Shapes:
 
 PAPER_SIZE = {
     "cropformer Swin-T": (
-        "cropformer", "entity", names.model(TINY, TINY_CHANNELS, views=True), 499,
+        "cropformer", None, names.model(TINY, TINY_CHANNELS, views=True), 499,
     ),
     "cropformer Swin-L": (
-        "cropformer", "entity", names.model(large(7), LARGE_CHANNELS, views=True), 667,
+        "cropformer", None, names.model(large(7), LARGE_CHANNELS, views=True), 667,
     ),
     "entity Swin-T": ("mask2former", "entity", names.model(TINY, TINY_CHANNELS), 481),
     "panoptic Swin-L": (
@@ -82,7 +82,7 @@ def test_every_tensor_of_a_paper_size_release_has_its_place(kind, task, shapes, 
 def test_swin_l_keeps_its_window(tmp_path: Path) -> None:
     """The released CropFormer has windows of 7, ImageNet's Swin-L at 384 pixels of 12."""
     for window in (7, 12):
-        release, config = open_kind(ROOT, "cropformer", "entity")
+        release, config = open_kind(ROOT, "cropformer", None)
         shapes = names.model(large(window), LARGE_CHANNELS, views=True)
         translate(release, config, meta(shapes), Path("released.pth"))
         assert config.model.backbone.window_size == window
@@ -119,8 +119,24 @@ def test_mask2former_of_every_task_runs(tmp_path: Path, task: str, classes: int)
     assert run("mask2former", source, ours, "--task", task) == 0
     segmenter = Segmenter.from_checkpoint(ours)
     segmenter.segment(np.zeros((33, 47, 3), np.uint8))
-    things = {"panoptic": 80, "instance": classes, "semantic": 0}[task]
+    things = 80 if task == "panoptic" else classes
     assert segmenter.model.class_counts == (things, classes - things)
+
+
+def test_semantic_models_see_photographs_at_the_size_of_their_release(tmp_path: Path) -> None:
+    from workbench.segmentation.segmenter import Segmenter
+
+    write(tmp_path / "released.pth", names.small(5))
+    assert (
+        run("mask2former", tmp_path / "released.pth", tmp_path / "ours.pth", "--task", "semantic")
+        == 0
+    )
+    photo = np.zeros((100, 150, 3), np.uint8)
+    segmenter = Segmenter.from_checkpoint(tmp_path / "ours.pth")
+    assert segmenter.prepare(photo)["inputs"][0].shape == (1, 3, 512, 768)
+    other = {"val_dataloader": {"dataset": {"pipeline": {"1": {"scale": [1024, 2048]}}}}}
+    segmenter = Segmenter.from_checkpoint(tmp_path / "ours.pth", overrides=other)
+    assert segmenter.prepare(photo)["inputs"][0].shape == (1, 3, 1024, 1536)
 
 
 def test_names_of_older_releases(tmp_path: Path) -> None:
@@ -155,6 +171,27 @@ FAULTS = {
         lambda t: t.update({"sem_seg_head.predictor.class_embed.bias": torch.ones(81)}),
         "--task",
     ),
+    "flat-queries": (
+        lambda t: t.update({"sem_seg_head.predictor.query_feat.weight": torch.ones(384)}),
+        "query_feat.weight: shape (384,), not of 2 axes",
+    ),
+    "bgr": (
+        lambda t: t.update({"pixel_mean": torch.tensor([103.53, 116.28, 123.675]).view(3, 1, 1)}),
+        "pixel_mean: [103.53, 116.28, 123.675], not [123.675, 116.28, 103.53]; only models of RGB",
+    ),
+    "not-scaled": (lambda t: t.update({"pixel_std": torch.ones(3)}), "pixel_std: [1.0, 1.0, 1.0]"),
+    "no-bias-table": (
+        lambda t: t.pop("backbone.layers.1.blocks.0.attn.relative_position_bias_table"),
+        "no Swin of the first version",
+    ),
+    "odd-merging": (
+        lambda t: t.update({"backbone.layers.0.downsample.norm.bias": torch.ones(63)}),
+        "downsample.norm.bias: shape (63,)",
+    ),
+    "odd-width": (
+        lambda t: t.update({"sem_seg_head.predictor.query_feat.weight": torch.ones(12, 30)}),
+        "no model has these sizes",
+    ),
     "no-head": (
         lambda t: [t.pop(name) for name in list(t) if "pixel_decoder" in name],
         "no Mask2Former",
@@ -175,6 +212,25 @@ def test_faults_are_one_line_with_the_name(tmp_path: Path, capsys, change, said:
     error = capsys.readouterr().err
     assert "faulty.pth" in error and said in error and error.count("\n") == 1
     assert not (tmp_path / "ours.pth").exists()
+
+
+def test_normalisation_of_pixels_is_left_out_where_it_is_ours(tmp_path: Path, capsys) -> None:
+    tensors = names.drawn(names.small())
+    tensors["pixel_mean"] = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
+    tensors["pixel_std"] = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
+    torch.save({"model": tensors}, tmp_path / "released.pth")
+    assert run("mask2former", tmp_path / "released.pth", tmp_path / "ours.pth", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["unused"] == ["criterion.empty_weight", "pixel_mean", "pixel_std"]
+
+
+def test_only_mask2former_has_tasks(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "views.pth", names.small(views=True))
+    files = tmp_path / "views.pth", tmp_path / "ours.pth"
+    assert run("cropformer", *files, "--task", "entity") == 2
+    assert "--task: entity: cropformer has no tasks" in capsys.readouterr().err
+    assert run("cropformer", *files, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["task"] is None
 
 
 def test_kinds_are_not_mixed_up(tmp_path: Path, capsys) -> None:
@@ -204,7 +260,7 @@ def test_patch_merging_is_reordered() -> None:
 
 def test_every_kind_has_its_config() -> None:
     for kind in KINDS:
-        release, config = open_kind(ROOT, kind, "entity")
+        release, config = open_kind(ROOT, kind, "entity" if kind == TASKED else None)
         assert "release" not in config and release.has_config == (kind in KINDS[:2])
 
 
@@ -218,7 +274,7 @@ def test_a_training_starts_from_a_released_model(tmp_path: Path) -> None:
     write(tmp_path / "released.pth", names.small())
     assert run("mask2former", tmp_path / "released.pth", tmp_path / "start.pth") == 0
     start = load_weights(tmp_path / "start.pth")
-    release, config = open_kind(ROOT, "cropformer", "entity")
+    release, config = open_kind(ROOT, "cropformer", None)
     translate(release, config, names.drawn(names.small(views=True)), tmp_path / "views.pth")
     pretrained = {"type": "Pretrained", "checkpoint": str(tmp_path / "start.pth")}
     merge_overrides(config, {"model": {"init_cfg": {"_delete_": True, **pretrained}}}, "overrides")

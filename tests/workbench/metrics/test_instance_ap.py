@@ -4,7 +4,9 @@ import json
 import math
 import tracemalloc
 
+import numpy as np
 import pytest
+from pycocotools import mask as mask_utils
 
 from tests.workbench.metrics.test_average_precision import defined, stock
 from tests.workbench.random_masks import random_dataset
@@ -12,7 +14,12 @@ from workbench.datasets import json_stream
 from workbench.errors import BadInput
 from workbench.metrics.coco_truth import CocoTruth, CocoTruthFile
 from workbench.metrics.entity_ap import score_entities, score_entity_file
-from workbench.metrics.instance_ap import SGINW_SETS, mean_over_sets, score_instances
+from workbench.metrics.instance_ap import (
+    SGINW_SETS,
+    mean_over_sets,
+    score_drawn_classes,
+    score_instances,
+)
 from workbench.metrics.predictions import PredictionFile
 
 
@@ -131,3 +138,56 @@ def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
         tracemalloc.stop()
 
     assert peaks[1] - peaks[0] < 0.2 * (sizes[1] - sizes[0]), peaks
+
+
+def columns(num_images, num_classes):
+    """Images of ten instances, one a column, classes in turn, and a crowd of a class more."""
+    truth = {"images": [], "annotations": []}
+    truth["categories"] = [{"id": number, "name": str(number)} for number in range(num_classes + 1)]
+    for image in range(num_images):
+        truth["images"].append({"id": image, "height": 4, "width": 10})
+        for column in range(10):
+            mask = np.zeros((4, 10), np.uint8, order="F")
+            mask[:, column] = 1
+            number = len(truth["annotations"]) + 1
+            truth["annotations"].append(
+                {
+                    "id": number,
+                    "image_id": image,
+                    "category_id": number % num_classes,
+                    "segmentation": mask_utils.encode(mask),
+                    "iscrowd": 0,
+                }
+            )
+        crowd = mask_utils.encode(np.ones((4, 10), np.uint8, order="F"))
+        last = truth["annotations"][-1]
+        truth["annotations"].append(
+            {
+                **last,
+                "id": last["id"] + 1,
+                "category_id": num_classes,
+                "segmentation": crowd,
+                "iscrowd": 1,
+            }
+        )
+    return truth
+
+
+def test_one_class_is_always_drawn_right():
+    assert score_drawn_classes(CocoTruth(columns(3, 1))).metrics["AP"] == pytest.approx(1.0)
+
+
+def test_drawn_classes_are_right_once_in_their_number():
+    """Of two classes a half is right, and half is found: AP 1/4, or somewhat more."""
+    scores = score_drawn_classes(CocoTruth(columns(50, 2)))
+    assert scores.metrics["AP"] == scores.metrics["AP50"] == pytest.approx(0.265, abs=0.03)
+    assert scores.metrics["AR100"] == pytest.approx(0.5, abs=0.03)
+    assert scores.counts["num_instances"] == 500
+    again = score_drawn_classes(CocoTruth(columns(50, 2)))
+    assert again.metrics["AP"] == scores.metrics["AP"]
+
+
+def test_no_classes_to_draw():
+    truth, _ = random_dataset(3, num_classes=2)
+    scores = score_drawn_classes(CocoTruth({**truth, "annotations": []}))
+    assert math.isnan(scores.metrics["AP"])

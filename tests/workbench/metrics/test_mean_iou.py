@@ -74,3 +74,14 @@ def test_bad_labels():
         score([[0, 0]], [[0]], 3)
     with pytest.raises(ValueError, match="ignore label 2"):
         ConfusionMatrix(3, ignore=2)
+
+
+def test_classes_drawn_at_random_are_right_as_often_as_by_a_draw():
+    generator = np.random.default_rng(0)
+    truth = np.repeat([0, 1, 2, 255], (700_000, 200_000, 100_000, 50_000))[None]
+    drawn = score(generator.integers(0, 3, truth.shape), truth, 5)
+    assert drawn.mean_iou_of_drawn_classes() == pytest.approx(drawn.mean_iou(), abs=1e-3)
+
+
+def test_no_pixel_to_draw_a_class_for():
+    assert math.isnan(score([[0]], [[255]], 2).mean_iou_of_drawn_classes())

@@ -64,6 +64,12 @@ def test_instances(tmp_path):
         evaluate(found, tmp_path, "instance_ap")
 
 
+def test_classes_drawn_at_random_are_the_floor_of_instances(tmp_path):
+    result = evaluate(None, write(tmp_path / "val.json", one_square()), "instance_ap")
+    assert result["metrics"]["AP"] == pytest.approx(1.0)
+    assert "one of 1 classes drawn at random" in result["remarks"][0]
+
+
 @pytest.fixture
 def wild(tmp_path):
     for name in SGINW_SETS:
@@ -117,6 +123,13 @@ def test_label_maps(maps):
     result = evaluate(maps / "found", maps / "truth", "mean_iou")
     assert result["predictions_left_out"] == 1
     assert "left out" in result["remarks"][0]
+
+
+def test_classes_drawn_at_random_are_the_floor_of_label_maps(maps):
+    result = evaluate(None, maps / "truth", "mean_iou")
+    expected = (4 / (2 * 4 + 3) + 3 / (2 * 3 + 4)) / 2
+    assert result["metrics"] == {"mIoU": pytest.approx(expected)}
+    assert "one of 2 classes" in result["remarks"][0]
 
 
 def test_label_maps_of_a_manifest(maps):

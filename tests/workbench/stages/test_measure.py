@@ -110,7 +110,7 @@ def test_the_way_back_from_a_cell_leads_to_its_part(project):
     ("fields", "message"),
     [
         ({"metric": "mAP"}, r"measure\.I__entityseg\.metric: 'mAP'; use one of instance_ap"),
-        ({"metric": "instance_ap"}, "instance_ap"),
+        ({"metric": "dichotomous"}, "dichotomous"),
         ({"split": "test"}, r"splits\.test"),
         ({"dataset": None}, r"measure\.I__entityseg\.dataset: missing"),
     ],

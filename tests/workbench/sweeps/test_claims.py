@@ -21,10 +21,10 @@ import yaml
 from tests.workbench.sweeps.conftest import SPEC
 from workbench.errors import BadInput, EsgError, Interrupted
 from workbench.sweeps.claims import Claims, original_number
-from workbench.sweeps.loop import Pruned, TakenOver, run_trials
+from workbench.sweeps.loop import Occupied, Pruned, TakenOver, run_trials
 from workbench.sweeps.results import standing
 from workbench.sweeps.spec import SweepSpec, load_spec
-from workbench.sweeps.study import MAX_RETRIES, Place, checked_url, open_study
+from workbench.sweeps.study import MAX_RETRIES, Place, StorageAway, checked_url, open_study
 
 TOTAL = 20
 HEARTBEAT_S = 2
@@ -167,6 +167,82 @@ def test_a_worker_taken_for_dead_does_not_count_twice(place, spec):
 
     finish(slow, overtaken)
     assert states(slow) == ["FAIL"]
+
+
+def test_a_trial_is_settled_when_the_study_knows_its_score(place, spec):
+    claims, seen = Claims(place, spec, 4), []
+    ends = iter([None, Pruned("low"), ValueError("no number"), TakenOver("by another")])
+
+    def objective(trial: Any) -> float:
+        end = next(ends)
+        if end:
+            raise end
+        return 0.5
+
+    run_trials(claims, objective, lambda: None, settled=lambda: seen.append(states(claims)[-1]))
+    assert seen == ["COMPLETE", "PRUNED"]
+
+
+def test_the_folder_of_a_trial_that_another_has_is_not_settled(place, spec):
+    slow, quick, settled = Claims(place, spec, 1), Claims(place, spec, 1), []
+
+    def overtaken(trial: Any) -> float:
+        from optuna.trial import TrialState
+
+        quick.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        return 0.5
+
+    run_trials(slow, overtaken, lambda: None, settled=lambda: settled.append(1))
+    assert states(slow) == ["FAIL"] and not settled
+
+
+def test_a_trial_whose_folder_is_in_use_waits(place, spec):
+    ends = iter([Occupied("another process trains here"), None])
+
+    def objective(trial: Any) -> float:
+        end = next(ends)
+        if end:
+            raise end
+        return 0.5
+
+    claims = Claims(place, spec, 1)
+    finish(claims, objective)
+    assert states(claims) == ["COMPLETE"]
+
+
+def away(times: int, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a call that the database's absence ends the first times."""
+    from optuna.exceptions import StorageInternalError
+
+    left = iter(range(times))
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if next(left, None) is not None:
+            raise StorageInternalError("the server closed the connection")
+        return call(*arguments, **options)
+
+    return failing
+
+
+@pytest.mark.parametrize("method", ["claim", "unfinished"])
+def test_a_database_that_is_away_for_a_while_costs_nothing(place, spec, monkeypatch, method):
+    claims = Claims(place, spec, 2)
+    monkeypatch.setattr("workbench.sweeps.study.RETRY_S", 0.01)
+    monkeypatch.setattr(claims, method, away(2, getattr(claims, method)))
+    monkeypatch.setattr(claims.study, "tell", away(2, claims.study.tell))
+    finish(claims)
+    assert states(claims) == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_database_that_stays_away_ends_the_worker_not_the_trial(place, spec, monkeypatch):
+    from workbench.sweeps.study import patiently
+
+    claims = Claims(place, spec, 1)
+    monkeypatch.setattr("workbench.sweeps.study.AWAY_S", 0.05)
+    monkeypatch.setattr("workbench.sweeps.study.RETRY_S", 0.01)
+    with pytest.raises(StorageAway, match="closed the connection"):
+        finish(claims, lambda trial: patiently(away(1000, lambda: 0.5)))
+    assert states(claims) == ["WAITING"]
 
 
 def test_after_the_time_limit_no_trial_is_begun(place, spec):

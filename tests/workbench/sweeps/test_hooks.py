@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
+from tests.workbench.sweeps.test_claims import away
 from workbench.errors import BadInput, Interrupted
 from workbench.sweeps.hooks import CURRENT, ReportToStudy
 from workbench.sweeps.loop import Pruned, TakenOver
@@ -48,6 +49,19 @@ def test_a_high_score_and_the_last_one_do_not(study):
 def test_an_unknown_metric_is_named_with_the_known_ones(study):
     with pytest.raises(BadInput, match="objective.metric: score is not scored; use one of: APe"):
         validate({"APe": 0.1}, 10)
+
+
+def test_an_undefined_score_is_not_reported(study):
+    validate({"score": float("nan")}, 10)
+    validate({"score": float("nan")}, 20)
+    assert study.trials[1].intermediate_values == {}
+
+
+def test_a_database_that_is_away_is_waited_for(study, monkeypatch):
+    monkeypatch.setattr("workbench.sweeps.study.RETRY_S", 0.01)
+    monkeypatch.setattr(CURRENT.trial, "report", away(2, CURRENT.trial.report))
+    validate({"score": 0.85}, 10)
+    assert study.trials[1].intermediate_values == {10: 0.85}
 
 
 def test_a_trial_that_another_worker_ended_stops(study):

@@ -12,7 +12,7 @@ import yaml
 from tests.workbench.sweeps.conftest import SPEC
 from workbench.errors import BadInput, MissingInput
 from workbench.sweeps.spec import load_spec
-from workbench.sweeps.study import make_pruner, make_sampler
+from workbench.sweeps.study import distribution, make_pruner, make_sampler
 
 
 def load(root: Path, content: Any) -> Any:
@@ -116,3 +116,11 @@ def test_every_sampler_and_pruner_is_made(tmp_path, sampler, pruner):
     assert type(make_sampler(spec, 1)).__name__.lower() == f"{sampler}sampler"
     expected = "nop" if pruner == "none" else pruner
     assert type(make_pruner(spec)).__name__.lower() == f"{expected}pruner"
+
+
+def test_a_grids_numbers_are_those_that_optuna_has(tmp_path):
+    steps = {"type": "float", "low": 0.0, "high": 0.3, "step": 0.1}
+    spec = load(tmp_path, {**SPEC, "space": {"val_evaluator.value": steps}, "sampler": "grid"})
+    (parameter,) = spec.space
+    assert parameter.grid() == [0.0, 0.1, 0.2, 0.3]
+    assert all(distribution(parameter)._contains(value) for value in parameter.grid())

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from mlflow import MlflowClient
 
 from workbench.tracking.delivery import Delivery, write_records
 from workbench.tracking.journal import Journal
@@ -111,6 +113,52 @@ def test_what_can_never_be_delivered_is_counted_and_left_out(root: Path, journal
     assert delivery.state.refused == 2 and journal.pending() == 0
     run = open_store(root).get_run(delivery.state.run_id)
     assert run.data.params == {"lr": "0.1"} and run.data.tags["last"] == "one"
+
+
+def test_refused_name_takes_no_other_with_it(root: Path, journal: Journal) -> None:
+    with_bad = {"metrics": {"bad?name": 1.0, "val/APe": 2.0}, "step": 7, "time_ms": 3000}
+    after = {"metrics": {"val/APe": 3.0}, "step": 8, "time_ms": 4000}
+    for record in (with_bad, after, {"params": {"lr": "0.2", "seed": "0"}}):
+        journal.append(record)
+    delivery = Delivery(root, journal)
+    delivery.deliver()
+    assert delivery.state.refused == 2 and journal.pending() == 0
+    client, run_id = open_store(root), str(delivery.state.run_id)
+    points = client.get_metric_history(run_id, "val/APe")
+    assert [(point.step, point.value) for point in points] == [(7, 2.0), (8, 3.0)]
+    assert client.get_run(run_id).data.params == {"lr": "0.1", "seed": "0"}
+
+
+def answer(status: int) -> Any:
+    """Return what uploads a file to a server that answers so."""
+
+    def upload(*arguments: Any) -> None:
+        response = requests.Response()
+        response.status_code = status
+        response.raise_for_status()
+
+    return upload
+
+
+def test_file_that_a_server_does_not_take_blocks_nothing(
+    root: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MlflowClient, "log_artifact", answer(413))
+    delivery = Delivery(root, journal)
+    delivery.deliver()
+    assert delivery.state.refused == 1 and journal.pending() == 0
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_file_that_a_server_may_take_later_waits(
+    root: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(MlflowClient, "log_artifact", answer(status))
+    with pytest.raises(requests.HTTPError):
+        Delivery(root, journal).deliver()
+    monkeypatch.undo()
+    Delivery(root, journal).deliver()
+    assert_all_there_once(root)
 
 
 def test_points_are_written_together(journal: Journal) -> None:

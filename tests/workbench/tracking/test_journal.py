@@ -60,6 +60,11 @@ def test_folder_keeps_its_run_until_it_is_forgotten(tmp_path: Path) -> None:
     assert {journal.id for journal in journals(tmp_path)} == {first.id, second.id}
 
 
+def test_journal_of_a_sweep_is_found(tmp_path: Path) -> None:
+    sweep = journal_with(tmp_path / "work_dirs" / "sweeps" / "abc", {"step": 1})
+    assert [journal.id for journal in journals(tmp_path)] == [sweep.id]
+
+
 def test_run_of_a_checkpoint_is_known_once_delivered(tmp_path: Path) -> None:
     folder = tmp_path / "work_dirs" / "abc"
     journal = journal_with(folder, {"tags": {"esg.checkpoint_sha256": "c" * 64}})

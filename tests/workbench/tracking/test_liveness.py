@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from workbench.tracking.liveness import (
     BOOT,
     HOST,
+    NAMESPACE,
     PID,
     STARTED,
     close_dead_runs,
@@ -51,6 +54,24 @@ def test_what_is_not_known_is_left_alone() -> None:
     assert not is_dead(dead_tags() | {HOST: "another"})
     assert not is_dead(dead_tags() | {BOOT: "unknown"})
     assert not is_dead({})
+
+
+def test_process_of_another_container_is_left_alone() -> None:
+    assert not is_dead(dead_tags() | {NAMESPACE: "another"})
+    assert not is_dead(dead_tags() | {NAMESPACE: "another", BOOT: "another"})
+    before = {name: value for name, value in dead_tags().items() if name != NAMESPACE}
+    assert not is_dead(before)
+
+
+def test_process_that_is_hidden_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = dead_tags()
+
+    def kill(pid: int, number: int) -> None:
+        assert (pid, number) == (int(tags[PID]), 0)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert not is_dead(tags)
 
 
 def test_only_dead_runs_of_this_host_are_closed(root: Path) -> None:

@@ -59,6 +59,22 @@ def test_trainings_share_their_parent(root: Path) -> None:
     assert len({run.data.tags["mlflow.parentRunId"] for run in runs_of(root)}) == 1
 
 
+def test_sweep_is_no_training_of_its_name(root: Path) -> None:
+    (root / "params.yaml").write_text(
+        "scale: smoke\ntrain: {toy: {}}\nevaluate: {a: {table: VI, row: toy, checkpoint: toy}}\n"
+    )
+    scale = {"esg.scale": "smoke"}
+    sweep = RunIdentity("sweep", "toy", None, "sweeps", tags=scale).opening(root, "id")
+    trial = RunIdentity("train", "toy-0", 0, "sweeps", tags=scale).opening(root, "other")
+    assert sweep.task == trial.task, "MLflow nests within an experiment"
+    assert sweep.name == "sweep@toy" and not sweep.group
+    assert (sweep.tags["esg.level"], sweep.tags["esg.stage"]) == ("sweep", "sweep")
+    assert not {"esg.table", "esg.row"} & sweep.tags.keys()
+    training = RunIdentity("train", "toy", None, "toys", tags=scale).opening(root, "training")
+    assert (training.task, training.name) == ("entity segmentation", "train@toy")
+    assert training.tags["esg.row"] == "VI:toy" and training.group["name"] == "Trainings (smoke)"
+
+
 def test_reopened_run_logs_no_step_twice(root: Path) -> None:
     first = open_in(root)
     for step in (1, 2, 3):

@@ -30,3 +30,13 @@ def test_run_of_an_opening_is_made_once(root: Path) -> None:
     assert first == second != other
     parents = {client.get_run(run).data.tags["mlflow.parentRunId"] for run in (first, other)}
     assert len(parents) == 1
+
+
+def test_experiment_deleted_in_the_ui_takes_runs_again(root: Path) -> None:
+    client = open_store(root)
+    find_or_create_run(client, root, Opening("a", "toys", "toy", 1))
+    experiment = client.get_experiment_by_name("esg/toys").experiment_id
+    client.delete_experiment(experiment)
+    run = find_or_create_run(client, root, Opening("b", "toys", "toy", 2))
+    assert client.get_run(run).info.experiment_id == experiment
+    assert client.get_experiment(experiment).lifecycle_stage == "active"
