@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from workbench import plain_pickle
+from workbench.datasets import plain_pickle
 from workbench.datasets.plain_pickle import read_plain_pickle
 from workbench.errors import BadInput, MissingInput
 
