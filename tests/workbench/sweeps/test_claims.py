@@ -170,8 +170,8 @@ def test_a_worker_taken_for_dead_does_not_count_twice(place, spec):
 
 
 def test_a_trial_is_settled_when_the_study_knows_its_score(place, spec):
-    claims, seen = Claims(place, spec, 4), []
-    ends = iter([None, Pruned("low"), ValueError("no number"), TakenOver("by another")])
+    claims, seen = Claims(place, spec, 3), []
+    ends = iter([None, Pruned("low"), ValueError("no number")])
 
     def objective(trial: Any) -> float:
         end = next(ends)
