@@ -59,8 +59,7 @@ def run_sweep(
     Args:
         name: Of ``configs/sweeps/NAME.yaml``.
         n_trials: Trials of the whole study, earlier calls included (default: the spec's).
-        workers: Processes on this machine (default: one a GPU, without one
-            a core; one at paper scale).
+        workers: Processes on this machine; by default see `default_workers`.
         storage: See `workbench.sweeps.study.checked_url` (default: a file in ``work_dirs``).
         heartbeat_s: Seconds between signs of life; a worker silent for four of them is dead.
         say: Receives lines for the user.
@@ -103,7 +102,7 @@ def run_sweep(
 
 
 def default_workers(scale: str) -> int:
-    """Return how many trials to train at once: one a GPU where there are any, else one a core."""
+    """Return how many trials to train at once: one a GPU or, without any, a core; one at paper."""
     return default_jobs(scale) if scale == "paper" else len(gpus()) or default_jobs(scale)
 
 
